@@ -1,0 +1,23 @@
+# Flags by file name: cpu/kernels/<family>/<isa>[_detail].cpp is compiled for <isa>, everything else for the baseline.
+set(MAINSPRING_ISA_avx2 -mavx2 -mfma -mf16c)
+set(MAINSPRING_ISA_avxvnni ${MAINSPRING_ISA_avx2} -mavxvnni)
+set(MAINSPRING_ISA_avx512 ${MAINSPRING_ISA_avx2} -mavx512f -mavx512bw -mavx512vl -mavx512dq)
+set(MAINSPRING_ISA_avx512vnni ${MAINSPRING_ISA_avx512} -mavx512vnni)
+
+function(mainspring_isa_flags)
+  foreach(source ${ARGV})
+    if(NOT source MATCHES "cpu/kernels/[^/]+/([a-z0-9]+)[^/]*\\.cpp$")
+      continue()
+    endif()
+    set(isa ${CMAKE_MATCH_1})
+    if(NOT DEFINED MAINSPRING_ISA_${isa})
+      continue()
+    endif()
+    if(MAINSPRING_EMULATE_ISA AND isa MATCHES "avxvnni|avx512")
+      # over SIMDe's portable forms, with the baseline that every test machine has
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${MAINSPRING_ISA_avx2}" COMPILE_DEFINITIONS MAINSPRING_EMULATE_ISA)
+    else()
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${MAINSPRING_ISA_${isa}}")
+    endif()
+  endforeach()
+endfunction()

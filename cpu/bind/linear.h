@@ -1,0 +1,35 @@
+// What passes and other binders may ask about linear layers. In: a weight's format and the machine. Out: which layout its panels would have.
+#pragma once
+
+#include <string>
+
+#include "cpu/kernels/gemm/gemm.h"
+#include "cpu/kernels/qgemm/qgemm.h"
+#include "mainspring/ext/provider.h"
+
+namespace mainspring::inline v0::cpu {
+
+/// True when a linear layer with this weight format and depth takes q8_rows: the lowering pass asks before it inserts quantize_rows.
+bool has_qgemm(DType weight, int64_t k, IsaSet isa);
+
+/// Panels of weights [matrices, outputs, k]: panels of one matrix follow each other, matrices do not share panels.
+struct PanelLayout {
+  const QgemmKernel* qgemm = nullptr;  ///< null: float panels
+  DType dtype = DType::f32;
+  int64_t matrices = 1, outputs = 0, k = 0;
+  int width() const { return qgemm ? qgemm->width : kGemmWidth; }
+  size_t panel_bytes() const { return qgemm ? qgemm->panel_bytes(k) : gemm_panel_bytes(dtype, k); }
+  int64_t panels() const { return (outputs + width() - 1) / width(); }  ///< of one matrix
+  size_t bytes() const { return panel_bytes() * static_cast<size_t>(panels() * matrices); }
+  size_t row_bytes() const;  ///< of a source row
+  std::string name() const;
+};
+
+/// The layout that a linear layer on this weight would pack, where it packs one: with `quantised` activations the panels of the best qgemm,
+/// else float panels. False when it reads the source rows (block formats with f32 activations).
+bool panel_layout(DType weight, int64_t k, bool quantised, IsaSet isa, PanelLayout* out);
+
+/// The packing of operand `input` into that layout.
+Packing packing_of(const PanelLayout& layout, int input);
+
+}  // namespace mainspring::inline v0::cpu

@@ -1,0 +1,76 @@
+// rms_norm, layer_norm, l2_norm and rms_norm_quant: tiles of whole rows.
+#include "cpu/kernels/norm/norm.h"
+
+#include "cpu/bind/bind.h"
+#include "cpu/bind/rows.h"
+#include "cpu/kernels/qgemm/qgemm.h"
+
+namespace mainspring::inline v0::cpu {
+namespace {
+
+struct NormParams {
+  NormFn fn = nullptr;
+  QuantizeRowFn quantize = nullptr;  ///< rms_norm_quant: through the worker's scratch into q8_rows
+  RowSpan x, y, w, b;
+  int64_t w_rows = 1, b_rows = 1;  ///< heads, where each has its own vector
+  float eps = 0;
+  int64_t per_tile = 1;
+};
+
+int64_t norm_tiles(const void* params, const StepEnv& env) {
+  const auto& p = *static_cast<const NormParams*>(params);
+  return ceil_div(p.x.count(env), p.per_tile);
+}
+
+void norm_run(const void* params, const StepEnv& env, int64_t tile, int worker) {
+  const auto& p = *static_cast<const NormParams*>(params);
+  const int64_t first = tile * p.per_tile, last = std::min(first + p.per_tile, p.x.count(env));
+  for (int64_t r = first; r < last; ++r) {
+    NormArgs a{p.x.row<float>(env, r), nullptr, nullptr, nullptr, p.x.length, p.eps};
+    a.y = p.quantize ? reinterpret_cast<float*>(env.scratch(worker)) : p.y.row<float>(env, r);
+    if (p.w) a.w = p.w.row<float>(env, r % p.w_rows);
+    if (p.b) a.b = p.b.row<float>(env, r % p.b_rows);
+    p.fn(a);
+    if (p.quantize) p.quantize(a.y, a.d, p.y.at(env, r));
+  }
+}
+
+Result<void> vector_of(const BindRequest& q, size_t i, RowSpan* span, int64_t* rows) {
+  const Operand v = operand(q.in, i);
+  if (!v) return {};
+  if (v.dtype != DType::f32) return unsupported("{}: weight is {}, the CPU kernel takes f32", q.node->op, name_of(v.dtype));
+  for (const Dim& d : v.dims)
+    if (!d.is_constant()) return unsupported("{}: weight has a symbolic extent", q.node->op);
+  *span = span_of(v);
+  *rows = v.dims.size() == 2 ? v.dims[0].times : 1;
+  return {};
+}
+
+Result<KernelBinding> bind_norm(const BindRequest& q, IsaSet isa, NormFn NormIsa::*which, size_t vectors, bool quantised) {
+  MAINSPRING_TRY_VOID(want_f32_rows(q, q.in[0], "x"));
+  const NormKernel& kernel = select_norm(isa);
+  NormParams p;
+  p.fn = kernel.fn->*which;
+  p.x = span_of(q.in[0]);
+  p.y = span_of(q.out[0]);
+  p.eps = static_cast<float>(q.node->attrs.f("eps", 1e-5));
+  if (vectors > 0) MAINSPRING_TRY_VOID(vector_of(q, 1, &p.w, &p.w_rows));
+  if (vectors > 1) MAINSPRING_TRY_VOID(vector_of(q, 2, &p.b, &p.b_rows));
+  p.per_tile = rows_per_tile(p.x.length, 16384);
+  if (quantised) {
+    if (p.x.length % 32) return unsupported("{}: rows of {}, needs a multiple of 32", q.node->op, p.x.length);
+    p.quantize = select_quantize_q8(isa);
+  }
+  KernelBinding b = one_step(fmt::format("norm.{}", kernel.name), p, norm_run, norm_tiles);
+  if (quantised) b.worker_scratch_bytes = static_cast<size_t>(p.x.length) * sizeof(float);
+  return b;
+}
+
+}  // namespace
+
+Result<KernelBinding> bind_rms_norm(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::rms, 1, false); }
+Result<KernelBinding> bind_layer_norm(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::layer, 2, false); }
+Result<KernelBinding> bind_l2_norm(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::l2, 0, false); }
+Result<KernelBinding> bind_rms_norm_quant(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::rms, 1, true); }
+
+}  // namespace mainspring::inline v0::cpu

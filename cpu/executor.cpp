@@ -1,0 +1,108 @@
+#include "cpu/executor.h"
+
+#include <chrono>
+
+namespace mainspring::inline v0::cpu {
+namespace {
+
+// About 10 µs on current machines: a tile of the other worker usually ends within it, and a core that the host needs is not held longer.
+constexpr int kSpins = 400;
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+constexpr int kField = 22;
+constexpr uint64_t kMask = (uint64_t{1} << kField) - 1;
+constexpr int64_t kMaxTiles = static_cast<int64_t>(kMask) - 4096;
+constexpr uint64_t step_of(uint64_t claim) { return claim >> (2 * kField); }
+constexpr uint64_t tiles_of(uint64_t claim) { return claim >> kField & kMask; }
+constexpr uint64_t next_of(uint64_t claim) { return claim & kMask; }
+
+int64_t now_ns() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+}  // namespace
+
+RunStatus Executor::run(std::span<const Step> steps, const StepEnv& env, bool fresh, const StopConditions& stop) {
+  steps_ = steps;
+  env_ = &env;
+  stop_ = stop;
+  status_.store(0, std::memory_order_relaxed);
+  if (fresh) open_next(0);
+  if (step_of(claim_.load(std::memory_order_relaxed)) < steps_.size()) {
+    if (workers_ > 1 && parallel_ != nullptr) parallel_->run(workers_, body, this);
+    else work(0);
+  }
+  if (step_of(claim_.load(std::memory_order_acquire)) >= steps_.size()) return RunStatus::done;
+  return status_.load(std::memory_order_relaxed) == 2 ? RunStatus::cancelled : RunStatus::paused;
+}
+
+void Executor::body(void* self, int worker) { static_cast<Executor*>(self)->work(worker); }
+
+void Executor::stop_with(int status) {
+  int running = 0;
+  status_.compare_exchange_strong(running, status, std::memory_order_seq_cst);
+  signal_.fetch_add(1, std::memory_order_seq_cst);
+  signal_.notify_all();
+}
+
+bool Executor::should_stop() {
+  if (status_.load(std::memory_order_relaxed) != 0) return true;
+  if (stop_.cancel != nullptr && stop_.cancel->load(std::memory_order_relaxed)) {
+    stop_with(2);
+    return true;
+  }
+  if (stop_.deadline_ns != 0 && now_ns() >= stop_.deadline_ns) {
+    stop_with(1);
+    return true;
+  }
+  return false;
+}
+
+/// Opens the first step from `step` on that has tiles, or the end. Called by one worker only: the one that did the last tile.
+void Executor::open_next(int64_t step) {
+  const auto n = static_cast<int64_t>(steps_.size());
+  int64_t tiles = 0;
+  while (step < n && (tiles = steps_[static_cast<size_t>(step)].tiles(steps_[static_cast<size_t>(step)].params, *env_)) <= 0) ++step;
+  if (step >= n) tiles = 0;
+  if (tiles > kMaxTiles) tiles = kMaxTiles;  // no kernel cuts a step this fine ; never reached
+  left_.store(tiles, std::memory_order_relaxed);
+  claim_.store(static_cast<uint64_t>(step) << (2 * kField) | static_cast<uint64_t>(tiles) << kField, std::memory_order_seq_cst);
+  signal_.fetch_add(1, std::memory_order_seq_cst);
+  if (sleepers_.load(std::memory_order_seq_cst) > 0) signal_.notify_all();
+}
+
+/// Returns when another step is open or a worker has stopped the run.
+void Executor::wait_beyond(uint64_t step) {
+  for (int i = 0; i < kSpins; ++i) {
+    if (step_of(claim_.load(std::memory_order_acquire)) != step) return;
+    relax();
+  }
+  sleepers_.fetch_add(1, std::memory_order_seq_cst);
+  const uint32_t signal = signal_.load(std::memory_order_seq_cst);
+  if (step_of(claim_.load(std::memory_order_seq_cst)) == step && status_.load(std::memory_order_seq_cst) == 0) signal_.wait(signal, std::memory_order_seq_cst);
+  sleepers_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Executor::work(int worker) {
+  const uint64_t n = steps_.size();
+  const bool may_stop = stop_.cancel != nullptr || stop_.deadline_ns != 0;
+  for (;;) {
+    const uint64_t seen = claim_.load(std::memory_order_acquire);
+    if (step_of(seen) >= n) return;
+    if (may_stop && should_stop()) return;
+    if (next_of(seen) >= tiles_of(seen)) {
+      wait_beyond(step_of(seen));
+      continue;
+    }
+    const uint64_t mine = claim_.fetch_add(1, std::memory_order_acq_rel);
+    if (next_of(mine) >= tiles_of(mine)) continue;  // somebody was faster, or the list has ended
+    const uint64_t s = step_of(mine);
+    steps_[s].run(steps_[s].params, *env_, static_cast<int64_t>(next_of(mine)), worker);
+    if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_next(static_cast<int64_t>(s) + 1);
+  }
+}
+
+}  // namespace mainspring::inline v0::cpu

@@ -1,0 +1,45 @@
+// Runs a flat list of steps SPMD inside the host's parallel region. In: steps, a StepEnv, a Parallel. Out: done, paused or cancelled.
+//
+// One atomic word holds (step, next tile). A worker claims a tile by adding one; whoever finishes a step's last tile opens the next
+// step. So the next step begins when all tiles are done, not when all workers have arrived: a worker that the system has put aside
+// and that holds no tile delays nobody, and bodies may start late or run one after another. Waiting spins briefly, then sleeps.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "mainspring/context.h"
+#include "mainspring/ext/provider.h"
+
+namespace mainspring::inline v0::cpu {
+
+class Executor final : public RunState {
+ public:
+  Executor(Parallel* parallel, int workers) : parallel_(parallel), workers_(workers) {}
+  RunStatus run(std::span<const Step> steps, const StepEnv& env, bool fresh, const StopConditions& stop);
+
+ private:
+  static void body(void* self, int worker);
+  void work(int worker);
+  bool should_stop();
+  void open_next(int64_t step);
+  void wait_beyond(uint64_t step);
+  void stop_with(int status);
+
+  Parallel* parallel_;
+  int workers_;
+  std::span<const Step> steps_;
+  const StepEnv* env_ = nullptr;
+  StopConditions stop_;
+  // step (20 bits) | tiles of the step (22) | next tile (22): one word, so that a claim and the count it is checked against belong together.
+  // At most `workers` claims overshoot the count, so the low field never carries.
+  alignas(64) std::atomic<uint64_t> claim_{0};
+  alignas(64) std::atomic<int64_t> left_{0};     // tiles of the open step that are not done
+  alignas(64) std::atomic<uint32_t> signal_{0};  // changes when a step opens or a worker stops: what sleepers watch
+  std::atomic<int> sleepers_{0};
+  std::atomic<int> status_{0};                   // 0 running, 1 paused, 2 cancelled
+};
+
+}  // namespace mainspring::inline v0::cpu

@@ -1,0 +1,279 @@
+// The loops of attention over Vec (include a cpu/simd/vec_*.h before). Everything has internal linkage.
+//
+// One micro-kernel does both products: out[r][c] += Σ_k a[r][k] * b[k][c], k ascending, one FMA for each term.
+//   scores: a = queries, k over d, b = the transposed key block;   results: a = probabilities, k over tokens, b = the value block.
+#pragma once
+
+#include "cpu/kernels/attention/attention_args.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+constexpr int kBlock = static_cast<int>(kAttentionBlock);
+constexpr int kRows = 6;                  // most queries of a register tile
+constexpr int64_t kDecodeFrom = 12;       // queries from which on a block of f16 is decoded once instead of at each use: same values
+constexpr float kMinusInf = -__builtin_huge_valf();
+
+/// Vectors side by side for R rows: enough sums to hide the FMA's latency, no more than the registers hold.
+template <int R>
+constexpr int columns_of() {
+  if (Vec::registers >= 32) return 4;
+  return R >= 4 ? 2 : R >= 2 ? 4 : 8;
+}
+
+template <int R, int C, class T>
+MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, const T* b, int64_t b_stride, float* const* out, bool fresh) {
+  const float* row[R];
+  Vec sum[R][C];
+  MAINSPRING_UNROLL
+  for (int r = 0; r < R; ++r) {
+    row[r] = a[r];
+    MAINSPRING_UNROLL
+    for (int c = 0; c < C; ++c) sum[r][c] = fresh ? zero() : load(out[r] + c * Vec::width);
+  }
+  b += k0 * b_stride;
+  for (int64_t k = k0; k < k1; ++k, b += b_stride) {
+    Vec x[C];
+    MAINSPRING_UNROLL
+    for (int c = 0; c < C; ++c) x[c] = load(b + c * Vec::width);
+    MAINSPRING_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Vec s = set1(row[r][k]);
+      MAINSPRING_UNROLL
+      for (int c = 0; c < C; ++c) sum[r][c] = fma(s, x[c], sum[r][c]);
+    }
+  }
+  MAINSPRING_UNROLL
+  for (int r = 0; r < R; ++r) {
+    MAINSPRING_UNROLL
+    for (int c = 0; c < C; ++c) store(out[r] + c * Vec::width, sum[r][c]);
+  }
+}
+
+/// The last n < width elements of rows that end there: the same sums, without touching what lies behind.
+template <class T>
+void product_tail(const float* a, int64_t k0, int64_t k1, const T* b, int64_t b_stride, float* out, int n) {
+  Vec sum = load(out);
+  for (int64_t k = k0; k < k1; ++k) sum = fma(set1(a[k]), load_n(b + k * b_stride, n), sum);
+  store(out, sum);
+}
+
+/// One block as a step of the walk sees it: stored elements or decoded ones.
+template <class T>
+struct Block {
+  const T* keys;        ///< [dk, 64]
+  const T* values;      ///< [64, value_stride]
+  int64_t value_stride;
+  int64_t vectors;      ///< whole vectors of a value row
+  int tail;             ///< elements after them
+};
+
+/// Part of a block that a query sees: tokens [from, to), 0 <= from < to <= 64.
+struct Seen {
+  int from, to;
+};
+MAINSPRING_INLINE Seen seen_of(const AttentionWalk& w, int64_t i, int64_t position) {
+  const int64_t from = w.begin[i] - position, to = w.end[i] - position;
+  return {from > 0 ? static_cast<int>(from) : 0, to < kBlock ? static_cast<int>(to) : kBlock};
+}
+
+/// Scores of queries [i, i + R) against the keys that any of them sees; other elements may come out as garbage or not at all.
+template <int R, class T>
+void score_rows(const AttentionWalk& w, int64_t i, const Block<T>& block, int64_t position) {
+  constexpr int C = columns_of<R>(), kStep = C * Vec::width < kBlock ? C * Vec::width : kBlock, kC = kStep / Vec::width;
+  const int from = seen_of(w, i, position).from / kStep * kStep, to = seen_of(w, i + R - 1, position).to;
+  for (int t = from; t < to; t += kStep) {
+    float* out[R];
+    for (int r = 0; r < R; ++r) out[r] = w.scores + (i + r) * kBlock + t;
+    product<R, kC>(w.q + i, 0, w.dk, block.keys + t, kBlock, out, true);
+  }
+}
+
+/// Turns the scores of a query into probabilities relative to its new largest score, and rescales what its slot holds.
+void soften(const AttentionWalk& w, int64_t i, Seen seen) {
+  float* s = w.scores + i * kBlock;
+  float* slot = w.slots[i];
+  const int first_vec = seen.from / Vec::width * Vec::width;
+  const Vec scale = set1(w.softcap != 0 ? w.scale / w.softcap : w.scale), none = set1(kMinusInf);
+  Vec top = none;
+  for (int t = first_vec; t < seen.to; t += Vec::width) {
+    Vec x = load(s + t) * scale;
+    if (w.softcap != 0) x = set1(w.softcap) * tanh(x);
+    if (t < seen.from || t + Vec::width > seen.to) {
+      const Vec index = iota() + set1(static_cast<float>(t));
+      x = select(less(index, set1(static_cast<float>(seen.to))), x, none);
+      x = select(less(index, set1(static_cast<float>(seen.from))), none, x);
+    }
+    store(s + t, x);
+    top = max(top, x);
+  }
+  const float largest = reduce_max(top), before = slot[0];
+  const float now = largest > before ? largest : before;
+  Vec keep = set1(1.0f);
+  if (now != before) {
+    keep = exp(set1(before) - set1(now));
+    slot[0] = now;
+    for (int64_t d = 0; d < w.dv; d += Vec::width) store(slot + kAttentionSums + d, load(slot + kAttentionSums + d) * keep);
+  }
+  Vec sum = zero();
+  for (int t = first_vec; t < seen.to; t += Vec::width) {
+    const Vec p = exp(load(s + t) - set1(now));
+    store(s + t, p);
+    sum = sum + p;
+  }
+  slot[1] = first(fma(set1(slot[1]), keep, set1(reduce_add(sum))));
+}
+
+/// Adds probabilities times values of tokens [from, to), which all R queries see.
+template <int R, class T>
+void mix_tokens(const AttentionWalk& w, int64_t i, const Block<T>& block, int from, int to) {
+  constexpr int C = columns_of<R>();
+  const float* a[R];
+  float* out[R];
+  for (int r = 0; r < R; ++r) {
+    a[r] = w.scores + (i + r) * kBlock;
+    out[r] = w.slots[i + r] + kAttentionSums;
+  }
+  int64_t v = 0;
+  const T* b = block.values;
+  auto advance = [&](int n) {
+    b += n * Vec::width;
+    for (int r = 0; r < R; ++r) out[r] += n * Vec::width;
+    v += n;
+  };
+  for (; v + C <= block.vectors; advance(C)) product<R, C>(a, from, to, b, block.value_stride, out, false);
+  for (; v < block.vectors; advance(1)) product<R, 1>(a, from, to, b, block.value_stride, out, false);
+  if (block.tail)
+    for (int r = 0; r < R; ++r) product_tail(a[r], from, to, b, block.value_stride, out[r], block.tail);
+}
+
+/// Queries [i, i + R): together over the tokens that all see, one by one at the ragged ends. Each adds its tokens in ascending order.
+template <int R, class T>
+void mix_rows(const AttentionWalk& w, int64_t i, const Block<T>& block, int64_t position) {
+  const int from = seen_of(w, i + R - 1, position).from, to = seen_of(w, i, position).to;
+  if (R == 1 || from >= to) {
+    for (int r = 0; r < R; ++r) {
+      const Seen own = seen_of(w, i + r, position);
+      mix_tokens<1>(w, i + r, block, own.from, own.to);
+    }
+    return;
+  }
+  for (int r = 0; r < R; ++r) {
+    const Seen own = seen_of(w, i + r, position);
+    if (own.from < from) mix_tokens<1>(w, i + r, block, own.from, from);
+  }
+  mix_tokens<R>(w, i, block, from, to);
+  for (int r = 0; r < R; ++r) {
+    const Seen own = seen_of(w, i + r, position);
+    if (to < own.to) mix_tokens<1>(w, i + r, block, to, own.to);
+  }
+}
+
+/// Rows of the next register tile when n are left: sixes, and then what leaves no single row behind.
+inline int rows_of(int64_t n) {
+  if (n == 6 || n >= 9) return kRows;
+  if (n >= 7) return 4;
+  return n == 5 ? 3 : static_cast<int>(n);
+}
+
+template <class T>
+void queries_with_block(const AttentionWalk& w, int64_t first_query, int64_t last_query, const Block<T>& block, int64_t position) {
+  for (int64_t i = first_query; i < last_query;) {
+    const int rows = rows_of(last_query - i);
+    switch (rows) {
+      case 1: score_rows<1>(w, i, block, position); break;
+      case 2: score_rows<2>(w, i, block, position); break;
+      case 3: score_rows<3>(w, i, block, position); break;
+      case 4: score_rows<4>(w, i, block, position); break;
+      default: score_rows<kRows>(w, i, block, position); break;
+    }
+    i += rows;
+  }
+  for (int64_t i = first_query; i < last_query; ++i) soften(w, i, seen_of(w, i, position));
+  for (int64_t i = first_query; i < last_query;) {
+    const int rows = rows_of(last_query - i);
+    switch (rows) {
+      case 1: mix_rows<1>(w, i, block, position); break;
+      case 2: mix_rows<2>(w, i, block, position); break;
+      case 3: mix_rows<3>(w, i, block, position); break;
+      case 4: mix_rows<4>(w, i, block, position); break;
+      default: mix_rows<kRows>(w, i, block, position); break;
+    }
+    i += rows;
+  }
+}
+
+/// Decodes the keys and the values of tokens [from, to) to f32, value rows padded with zeros to whole vectors.
+template <class T>
+Block<float> decode(const AttentionWalk& w, const Block<T>& block, int from, int to) {
+  float* keys = w.decoded;
+  float* values = keys + w.dk * kBlock;
+  const int64_t stride = (block.vectors + (block.tail ? 1 : 0)) * Vec::width;
+  const int first_vec = from / Vec::width * Vec::width;
+  for (int64_t d = 0; d < w.dk; ++d)
+    for (int t = first_vec; t < to; t += Vec::width) store(keys + d * kBlock + t, load(block.keys + d * kBlock + t));
+  for (int64_t t = from; t < to; ++t) {
+    const T* x = block.values + t * block.value_stride;
+    float* y = values + t * stride;
+    for (int64_t v = 0; v < block.vectors; ++v) store(y + v * Vec::width, load(x + v * Vec::width));
+    if (block.tail) store(y + block.vectors * Vec::width, load_n(x + block.vectors * Vec::width, block.tail));
+  }
+  return {keys, values, stride, stride / Vec::width, 0};
+}
+
+template <class T>
+void walk(const AttentionWalk& w) {
+  const int64_t padded = attention_slot_floats(w.dv);
+  for (int64_t i = 0; i < w.queries; ++i) {
+    w.slots[i][0] = kMinusInf;
+    for (int64_t d = 1; d < padded; ++d) w.slots[i][d] = 0;
+  }
+  int64_t first_query = 0, last_query = 0;  // those that see something of the block: as bounds never fall, an interval that only moves up
+  for (int64_t b = w.first_block; b < w.last_block; ++b) {
+    const int64_t position = b * kBlock;
+    while (first_query < w.queries && w.end[first_query] <= position) ++first_query;
+    if (last_query < first_query) last_query = first_query;
+    while (last_query < w.queries && w.begin[last_query] < position + kBlock) ++last_query;
+    if (first_query == last_query) continue;
+    const int64_t at = w.blocks[b];
+    const Block<T> block{reinterpret_cast<const T*>(w.keys + at * w.key_stride), reinterpret_cast<const T*>(w.values + at * w.value_stride),
+                         w.dv, w.dv / Vec::width, static_cast<int>(w.dv % Vec::width)};
+    if (sizeof(T) == sizeof(float) || last_query - first_query < kDecodeFrom) {
+      queries_with_block(w, first_query, last_query, block, position);
+      continue;
+    }
+    const int from = seen_of(w, first_query, position).from, to = seen_of(w, last_query - 1, position).to;
+    queries_with_block(w, first_query, last_query, decode(w, block, from, to), position);
+  }
+}
+
+void absorb(float* slot, const float* next, int64_t dv) {
+  const float now = slot[0] > next[0] ? slot[0] : next[0];
+  const Vec keep = exp(set1(slot[0]) - set1(now)), take = exp(set1(next[0]) - set1(now));
+  slot[0] = now;
+  slot[1] = first(fma(set1(slot[1]), keep, set1(next[1]) * take));
+  for (int64_t d = kAttentionSums; d < kAttentionSums + dv; d += Vec::width) store(slot + d, fma(load(slot + d), keep, load(next + d) * take));
+}
+
+void finish(const float* slot, const float* sink, float* out, int64_t dv) {
+  Vec sum = set1(slot[1]), keep = set1(1.0f);
+  if (sink) {
+    const float now = slot[0] > *sink ? slot[0] : *sink;
+    keep = exp(set1(slot[0]) - set1(now));
+    sum = fma(sum, keep, exp(set1(*sink) - set1(now)));
+  }
+  const Vec factor = keep / sum;
+  const float* x = slot + kAttentionSums;
+  int64_t d = 0;
+  for (; d + Vec::width <= dv; d += Vec::width) store(out + d, load(x + d) * factor);
+  if (d < dv) store_n(out + d, load(x + d) * factor, static_cast<int>(dv - d));
+}
+
+void to_f16(const float* x, uint16_t* out, int64_t n) {
+  int64_t i = 0;
+  for (; i + Vec::width <= n; i += Vec::width) store(out + i, load(x + i));
+  if (i < n) store_n(out + i, load_n(x + i, static_cast<int>(n - i)), static_cast<int>(n - i));
+}
+
+}  // namespace
+}  // namespace mainspring::inline v0

@@ -1,0 +1,156 @@
+// Elementwise functions over Vec. Included by the ISA files only, after their cpu/simd/vec_<isa>.h.
+#pragma once
+
+#include "cpu/kernels/elementwise/elementwise_args.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+constexpr int W = Vec::width;
+
+template <class F>
+inline void map(const float* x, float* y, int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + W <= n; i += W) store(y + i, f(load(x + i)));
+  if (i < n) store_n(y + i, f(load_n(x + i, static_cast<int>(n - i))), static_cast<int>(n - i));
+}
+template <class F>
+inline void map2(const float* a, const float* b, float* y, int64_t n, F f) {
+  int64_t i = 0;
+  for (; i + W <= n; i += W) store(y + i, f(load(a + i), load(b + i)));
+  if (i < n) {
+    const int rest = static_cast<int>(n - i);
+    store_n(y + i, f(load_n(a + i, rest), load_n(b + i, rest)), rest);
+  }
+}
+
+struct Silu {
+  static inline Vec of(Vec x) { return x / (set1(1.0f) + exp(zero() - x)); }
+};
+// 0.5 x (1 + tanh u) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
+struct Gelu {
+  static inline Vec of(Vec x) {
+    const Vec u = x * fma(x * x, set1(2 * 0.7978845608f * 0.044715f), set1(2 * 0.7978845608f));
+    return x / (set1(1.0f) + exp(zero() - u));
+  }
+};
+// 0.5 x erfc(-x/sqrt 2) = max(x, 0) - 0.5 |x| erfc(a), a = |x|/sqrt 2, with erfc(a) = exp(-a^2) P(t) / (1 + 2a), t = (a - 2) / (a + 2): the form of
+// Shepherd and Laframboise, Math. Comp. 36 (1981); P fitted for 0 <= a <= 10, relative error 1.6e-8; from 10.25 on exp gives 0.
+struct GeluErf {
+  static inline Vec of(Vec x) {
+    const Vec a = min(set1(10.5f), abs(x) * set1(0.70710678f)), t = (a - set1(2.0f)) / (a + set1(2.0f));
+    Vec p = set1(-4.0945117e-4f);
+    p = fma(p, t, set1(-1.2413373e-3f));
+    p = fma(p, t, set1(1.3204858e-3f));
+    p = fma(p, t, set1(8.6426362e-3f));
+    p = fma(p, t, set1(-8.0616586e-3f));
+    p = fma(p, t, set1(-5.4207657e-2f));
+    p = fma(p, t, set1(1.6405556e-1f));
+    p = fma(p, t, set1(-1.6603109e-1f));
+    p = fma(p, t, set1(-9.2763990e-2f));
+    p = fma(p, t, set1(1.2769784f));
+    // exp(-a^2) with the square's own rounding made good, which would cost a^2 ulp
+    const Vec z = a * a, lost = fma(a, a, zero() - z);
+    const Vec e = exp(zero() - z) * (set1(1.0f) - lost) * p / fma(a, set1(2.0f), set1(1.0f));
+    return fnma(set1(0.70710678f) * a, e, max(zero(), x));
+  }
+};
+struct GeluQuick {
+  static inline Vec of(Vec x) { return x / (set1(1.0f) + exp(x * set1(-1.702f))); }
+};
+struct Relu {
+  static inline Vec of(Vec x) { return max(zero(), x); }  // the second operand wins where x is NaN
+};
+struct ReluSqr {
+  static inline Vec of(Vec x) { return max(zero(), x) * max(zero(), x); }
+};
+struct Sigmoid {
+  static inline Vec of(Vec x) { return sigmoid(x); }
+};
+struct Tanh {
+  static inline Vec of(Vec x) { return tanh(x); }
+};
+struct Softplus {
+  static inline Vec of(Vec x) { return softplus(x); }
+};
+struct Exp {
+  static inline Vec of(Vec x) { return exp(x); }
+};
+struct Neg {
+  static inline Vec of(Vec x) { return x * set1(-1.0f); }  // 0 - x would make +0 of +0
+};
+
+template <class Act>
+void unary(const UnaryArgs& a) {
+  map(a.x, a.y, a.n, [](Vec x) { return Act::of(x); });
+}
+void scale(const UnaryArgs& a) {
+  const Vec s = set1(a.a), b = set1(a.b);
+  if (a.b == 0) return map(a.x, a.y, a.n, [s](Vec x) { return x * s; });
+  map(a.x, a.y, a.n, [s, b](Vec x) { return fma(x, s, b); });
+}
+void softcap(const UnaryArgs& a) {
+  const Vec cap = set1(a.a);
+  map(a.x, a.y, a.n, [cap](Vec x) { return cap * tanh(x / cap); });
+}
+
+struct Add {
+  static inline Vec of(Vec a, Vec b) { return a + b; }
+};
+struct Sub {
+  static inline Vec of(Vec a, Vec b) { return a - b; }
+};
+struct Mul {
+  static inline Vec of(Vec a, Vec b) { return a * b; }
+};
+struct Div {
+  static inline Vec of(Vec a, Vec b) { return a / b; }
+};
+
+template <class Op>
+void binary(const BinaryArgs& a) {
+  map2(a.a, a.b, a.y, a.n, [](Vec x, Vec y) { return Op::of(x, y); });
+}
+template <class Op>
+void binary_one(const BinaryArgs& a) {
+  const Vec b = set1(a.b[0]);
+  map(a.a, a.y, a.n, [b](Vec x) { return Op::of(x, b); });
+}
+
+template <class Act>
+void glu(const GluArgs& a) {
+  map2(a.gate, a.up, a.y, a.n, [](Vec g, Vec u) { return Act::of(g) * u; });
+}
+void swiglu_oai(const GluArgs& a) {
+  const Vec alpha = set1(-a.alpha), high = set1(a.limit), low = set1(-a.limit);
+  map2(a.gate, a.up, a.y, a.n, [=](Vec g, Vec u) {
+    g = min(high, g);
+    u = max(low, min(high, u));
+    return g / (set1(1.0f) + exp(g * alpha)) * (u + set1(1.0f));
+  });
+}
+
+// Sums stay in registers over all j.
+void combine(const CombineArgs& a) {
+  int64_t i = 0;
+  for (; i + W <= a.n; i += W) {
+    Vec sum = zero();
+    for (int64_t j = 0; j < a.used; ++j) sum = fma(set1(a.weights[j]), load(a.x + j * a.stride + i), sum);
+    store(a.y + i, sum);
+  }
+  if (i >= a.n) return;
+  const int rest = static_cast<int>(a.n - i);
+  Vec sum = zero();
+  for (int64_t j = 0; j < a.used; ++j) sum = fma(set1(a.weights[j]), load_n(a.x + j * a.stride + i, rest), sum);
+  store_n(a.y + i, sum, rest);
+}
+
+constexpr ElementwiseIsa kTable = {{unary<Silu>, unary<Gelu>, unary<GeluErf>, unary<GeluQuick>, unary<Relu>, unary<ReluSqr>, unary<Sigmoid>,
+                                    unary<Tanh>, unary<Softplus>, unary<Exp>, unary<Neg>, scale, softcap},
+                                   {binary<Add>, binary<Sub>, binary<Mul>, binary<Div>},
+                                   {binary_one<Add>, binary_one<Sub>, binary_one<Mul>, binary_one<Div>},
+                                   {glu<Silu>, glu<Gelu>, glu<GeluErf>, glu<Relu>, glu<ReluSqr>, glu<Sigmoid>, swiglu_oai},
+                                   combine};
+
+}  // namespace
+}  // namespace mainspring::inline v0

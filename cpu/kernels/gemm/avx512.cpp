@@ -1,0 +1,38 @@
+// y = x w^T, f32, AVX-512. A panel is one register wide. Tile: 12 rows × 1 panel = 12 sums + 1 weight + broadcasts from memory; 12 FMAs a k on
+// two ports cover their latency of 4. One row: 4 panels side by side, as much as the loads of f32 panels can feed.
+#include "cpu/simd/vec_avx512.h"
+
+#include "cpu/kernels/gemm/generic.h"
+#include "cpu/kernels/gemm/transpose_x86.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+struct V {
+  using reg = Vec;
+  static constexpr int lanes = 16, row_tile = 12, max_sums = 16;
+  static inline reg zero() { return mainspring::zero(); }
+  static inline reg load(const float* p) { return mainspring::load(p); }
+  static inline reg load_f16(const uint16_t* p) { return mainspring::load(p); }
+#if defined(MAINSPRING_EMULATE_ISA)
+  static inline reg load_bf16(const uint16_t* p) {
+    alignas(64) uint32_t wide[16];
+    for (int i = 0; i < 16; ++i) wide[i] = static_cast<uint32_t>(p[i]) << 16;
+    return mainspring::load(reinterpret_cast<const float*>(wide));
+  }
+#else
+  static inline reg load_bf16(const uint16_t* p) {
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+  }
+#endif
+  static inline reg set1(float x) { return mainspring::set1(x); }
+  static inline reg fma(reg a, reg b, reg c) { return mainspring::fma(a, b, c); }
+  static inline reg add(reg a, reg b) { return a + b; }
+  static inline void store(float* p, reg x) { mainspring::store(p, x); }
+};
+
+}  // namespace
+
+extern const GemmIsa gemm_avx512;
+const GemmIsa gemm_avx512 = {run<V, F32>, run<V, F16>, run<V, BF16>, chunk<V>, transpose};
+}  // namespace mainspring::inline v0

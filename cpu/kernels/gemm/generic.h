@@ -1,0 +1,145 @@
+// y[r, o] = sum_k x[r, k] w[o, k] over panels [k][16]: the loop, templated on a vector type V. Included by the ISA files only.
+//
+// V: lanes (8 or 16; 1 is a plain array of 16), reg, zero, load(const float*), load16 of f16 and bf16, set1, fma, add, store.
+// The tile of R rows × P panels keeps its sums in registers over all of k. The bound for few rows is reading the panels: one row has 16/lanes
+// sums a panel, each a chain of FMAs of 4 cycles, so that P panels are walked side by side to keep the loads busy
+// (AVX2: 4 panels, 8 chains, 128 bytes of f16 in 4 cycles, more than memory gives).
+#pragma once
+
+#include "cpu/kernels/gemm/gemm_args.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+struct F32 {
+  static constexpr int bytes = 4;
+  template <class V>
+  static inline typename V::reg load(const std::byte* p) {
+    return V::load(reinterpret_cast<const float*>(p));
+  }
+};
+struct F16 {
+  static constexpr int bytes = 2;
+  template <class V>
+  static inline typename V::reg load(const std::byte* p) {
+    return V::load_f16(reinterpret_cast<const uint16_t*>(p));
+  }
+};
+struct BF16 {
+  static constexpr int bytes = 2;
+  template <class V>
+  static inline typename V::reg load(const std::byte* p) {
+    return V::load_bf16(reinterpret_cast<const uint16_t*>(p));
+  }
+};
+
+// sum[r][p*N+v] for R rows and P panels, `panel` bytes apart.
+template <class V, class W, int R, int P>
+inline __attribute__((always_inline)) void accumulate(const std::byte* w, int64_t panel, const float* x, int64_t x_stride, int64_t k,
+                                                      typename V::reg (&sum)[R][P * (kGemmWidth / V::lanes)]) {
+  constexpr int N = kGemmWidth / V::lanes;
+  for (int64_t i = 0; i < k; ++i) {
+    typename V::reg b[P * N];
+    MAINSPRING_UNROLL for (int p = 0; p < P; ++p) MAINSPRING_UNROLL for (int v = 0; v < N; ++v) b[p * N + v] =
+        W::template load<V>(w + p * panel + (i * kGemmWidth + v * V::lanes) * W::bytes);
+    MAINSPRING_UNROLL for (int r = 0; r < R; ++r) {
+      const typename V::reg a = V::set1(x[r * x_stride + i]);
+      MAINSPRING_UNROLL for (int v = 0; v < P * N; ++v) sum[r][v] = V::fma(a, b[v], sum[r][v]);
+    }
+  }
+}
+
+template <class V>
+inline void put(const typename V::reg* sum, const float* bias, float* y, int64_t outputs) {
+  constexpr int N = kGemmWidth / V::lanes;
+  if (outputs >= kGemmWidth) {
+    for (int v = 0; v < N; ++v) V::store(y + v * V::lanes, bias ? V::add(sum[v], V::load(bias + v * V::lanes)) : sum[v]);
+    return;
+  }
+  alignas(64) float whole[kGemmWidth], b[kGemmWidth] = {};
+  if (bias)
+    for (int64_t i = 0; i < outputs; ++i) b[i] = bias[i];
+  for (int v = 0; v < N; ++v) V::store(whole + v * V::lanes, bias ? V::add(sum[v], V::load(b + v * V::lanes)) : sum[v]);
+  for (int64_t i = 0; i < outputs; ++i) y[i] = whole[i];
+}
+
+template <class V, class W, int R, int P>
+void tile(const GemmArgs& a, int64_t row, int64_t panel) {
+  constexpr int N = kGemmWidth / V::lanes;
+  typename V::reg sum[R][P * N];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < P * N; ++v) sum[r][v] = V::zero();
+  const int64_t panel_bytes = a.k * kGemmWidth * W::bytes;
+  accumulate<V, W, R, P>(a.panels + panel * panel_bytes, panel_bytes, a.x + row * a.x_stride, a.x_stride, a.k, sum);
+  for (int r = 0; r < R; ++r)
+    for (int p = 0; p < P; ++p) {
+      const int64_t o = (panel + p) * kGemmWidth;
+      put<V>(sum[r] + p * N, a.bias ? a.bias + o : nullptr, a.y + (row + r) * a.y_stride + o, a.outputs - o);
+    }
+}
+
+// R rows at `row`, over all panels, P at a time and then one by one.
+template <class V, class W, int R>
+void rows_of(const GemmArgs& a, int64_t row) {
+  constexpr int side = V::max_sums / (R * (kGemmWidth / V::lanes));
+  constexpr int P = side >= 4 ? 4 : side >= 2 ? 2 : 1;
+  int64_t p = 0;
+  for (; p + P <= a.panels_count; p += P) tile<V, W, R, P>(a, row, p);
+  if constexpr (P > 1)
+    for (; p < a.panels_count; ++p) tile<V, W, R, 1>(a, row, p);
+}
+
+// What is left: 1 <= rows < R + 1, dispatched to the tile of exactly that height.
+template <class V, class W, int R>
+void rest(const GemmArgs& a, int64_t row) {
+  if (a.rows - row == R) return rows_of<V, W, R>(a, row);
+  if constexpr (R > 1) rest<V, W, R - 1>(a, row);
+}
+
+// Row tiles inside panels: a panel comes from memory once and meets all rows.
+template <class V, class W>
+void run(const GemmArgs& a) {
+  constexpr int R = V::row_tile;
+  if (a.rows <= 0) return;
+  if (a.rows <= R) return rest<V, W, R>(a, 0);
+  for (int64_t p = 0; p < a.panels_count; ++p) {
+    GemmArgs one = a;
+    const int64_t o = p * kGemmWidth;
+    one.panels = a.panels + p * a.k * kGemmWidth * W::bytes;
+    one.y = a.y + o;
+    one.bias = a.bias ? a.bias + o : nullptr;
+    one.panels_count = 1;
+    one.outputs = a.outputs - o;
+    int64_t row = 0;
+    for (; row + R <= a.rows; row += R) tile<V, W, R, 1>(one, row, 0);
+    if (row < a.rows) rest<V, W, R>(one, row);
+  }
+}
+
+template <class V, int R>
+void chunk_tile(const GemmChunk& a, int64_t row) {
+  constexpr int N = kGemmWidth / V::lanes;
+  typename V::reg sum[R][N];
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < N; ++v) sum[r][v] = V::load(a.sums + (row + r) * kGemmWidth + v * V::lanes);
+  accumulate<V, F32, R, 1>(reinterpret_cast<const std::byte*>(a.w), 0, a.x + row * a.x_stride, a.x_stride, a.k, sum);
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < N; ++v) V::store(a.sums + (row + r) * kGemmWidth + v * V::lanes, sum[r][v]);
+}
+
+template <class V, int R>
+void chunk_rest(const GemmChunk& a, int64_t row) {
+  if (a.rows - row == R) return chunk_tile<V, R>(a, row);
+  if constexpr (R > 1) chunk_rest<V, R - 1>(a, row);
+}
+
+template <class V>
+void chunk(const GemmChunk& a) {
+  constexpr int R = V::row_tile;
+  int64_t row = 0;
+  for (; row + R <= a.rows; row += R) chunk_tile<V, R>(a, row);
+  if (row < a.rows) chunk_rest<V, R>(a, row);
+}
+
+}  // namespace
+}  // namespace mainspring::inline v0

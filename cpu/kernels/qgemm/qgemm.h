@@ -1,0 +1,53 @@
+// Quantised linear layers: y = x * w^T with w in a block format and x in int8 rows.
+// In: weight rows as GGUF blocks, packed once into panels; activations as q8_rows. Out: f32.
+//
+// A panel holds `width` outputs over the whole of k: first the quants of every 32 k (4 k of each output side by side, so that one
+// broadcast of 4 activation bytes meets all outputs), then the scales. It holds exactly the information of the source blocks and
+// serves one row and many. Outputs beyond the last are padded with zero weights.
+//
+// Bits do not depend on company: per output and 32-k block, in ascending k, the integer dot product is exact and is followed by one fixed
+// sequence of f32 FMAs on an accumulator that lives over all of k. Row count, position in a tile and panel runs change nothing.
+//
+// Use: kernel = select_qgemm(dtype, k, isa, &why) at bind time; allocate panel_count(n) * kernel->panel_bytes(k) bytes, 64-byte aligned;
+// kernel->pack each panel (any thread, any order); then kernel->run from as many threads as there are disjoint tiles of y.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "cpu/isa.h"
+#include "cpu/kernels/qgemm/qgemm_args.h"
+#include "mainspring/types.h"
+
+namespace mainspring::inline v0 {
+
+struct QgemmKernel {
+  const char* name;      ///< "avx2 q4_1", for explain
+  Isa isa;
+  DType weight;
+  int width;             ///< outputs in a panel
+  int row_tile;          ///< rows that are worked on together; a caller that cuts rows does well to cut at multiples of it
+  int64_t k_multiple;    ///< 32, or 256 for super-block formats
+  /// Bytes of one panel, a multiple of 32 (64 for width 16).
+  size_t (*panel_bytes)(int64_t k);
+  /// Packs `valid_outputs` (1..width) source rows, `row_bytes` apart, into one panel; the other outputs become zero weights.
+  void (*pack)(const std::byte* rows, size_t row_bytes, int64_t valid_outputs, int64_t k, std::byte* panel);
+  /// Restores the source blocks of output `row` (counted over all panels): byte for byte what was packed.
+  void (*unpack)(const std::byte* panels, int64_t k, int64_t row, std::byte* blocks);
+  /// Decodes weight row `row` out of the panels: the very floats that lib/quant's decoder gives (tied embeddings).
+  void (*decode_row)(const std::byte* panels, int64_t k, int64_t row, float* out);
+  QgemmFn run;
+
+  int64_t panel_count(int64_t outputs) const { return (outputs + width - 1) / width; }
+};
+
+/// Every kernel, best first (kernels.inc).
+std::span<const QgemmKernel> qgemm_kernels();
+
+/// The best kernel for this weight format, k and machine, or null. `why` (may be null) tells why better ones, or all, declined.
+const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string* why);
+
+/// The best q8_rows quantiser for this machine.
+QuantizeRowFn select_quantize_q8(IsaSet isa);
+
+}  // namespace mainspring::inline v0

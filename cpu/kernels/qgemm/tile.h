@@ -1,0 +1,155 @@
+// The tile: R rows times P panels, over all of k. Written in the vectors of vector256.h or vector512.h, which the ISA file includes first;
+// templated on the format F (tile_formats.h) and on Sums, the ISA's way of summing products of bytes. Everything is in an anonymous
+// namespace: each ISA file gets its own copy, compiled for its own machine, and no linker can mix them up.
+//
+// Sums says: kRows and kPanels, the tile that suits its registers; kSignedOffset, what it adds to signed codes to make them unsigned (0 if
+// it does not); and dot<F, P, R>(q, stride, x, at, Groups<...>, sum): sum[p][r] = exact 32-bit sums over the given code groups.
+#pragma once
+
+#include "cpu/kernels/qgemm/panel_layout.h"
+#include "cpu/kernels/qgemm/qgemm_args.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+/// Code groups (4 k each) of a 32-k block. Low and high nibbles of one load follow each other.
+template <int... g>
+struct Groups {};
+using AllGroups = Groups<0, 4, 1, 5, 2, 6, 3, 7>;
+using FirstHalf = Groups<0, 1, 2, 3>;
+using SecondHalf = Groups<4, 5, 6, 7>;
+
+/// Factors of the outputs of a panel for one 32-k block. d1, m1: of k 16..31, where a scale covers 16.
+struct Scales {
+  Float d0, d1, m0, m1;
+};
+
+MAINSPRING_INLINE Int broadcast_4(const uint8_t* p) {
+  int32_t v;
+  __builtin_memcpy(&v, p, 4);
+  return words_of(v);
+}
+MAINSPRING_INLINE Float broadcast_float(const uint8_t* p) {
+  float v;
+  __builtin_memcpy(&v, p, 4);
+  return floats_of(v);
+}
+
+/// One 32-k block; `at`, `at_d` and `at_s` are where its q, d and s stand in a row. The f32 sequence of an output is the same for every P
+/// and R. It is that of scalar.cpp, but for the offset of signed codes.
+template <class F, int P, int R>
+MAINSPRING_INLINE_LOOPS void block_rows(const uint8_t* q, const uint8_t* record, int64_t stride, int sub, const uint8_t* const (&x)[R], int64_t at,
+                                  int64_t at_d, int64_t at_s, Float (&acc)[P][R]) {
+  using Sums = typename F::Sums;
+  if constexpr (F::kTwoScales) {
+    Int low[P][R], high[P][R];
+    Sums::template dot<F, P, R>(q, stride, x, at, FirstHalf{}, low);
+    Sums::template dot<F, P, R>(q, stride, x, at, SecondHalf{}, high);
+    MAINSPRING_UNROLL
+    for (int p = 0; p < P; ++p) {
+      const Scales f = F::scales(record + p * stride, sub);
+      MAINSPRING_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const Float d = broadcast_float(x[r] + at_d);
+        Float a = fma(to_float(low[p][r]), mul(f.d0, d), acc[p][r]);
+        a = fma(to_float(high[p][r]), mul(f.d1, d), a);
+        a = fma(f.m0, broadcast_float(x[r] + at_s), a);
+        acc[p][r] = fma(f.m1, broadcast_float(x[r] + at_s + 4), a);
+      }
+    }
+  } else {
+    Int sum[P][R];
+    Sums::template dot<F, P, R>(q, stride, x, at, AllGroups{}, sum);
+    Scales f[P];
+    MAINSPRING_UNROLL
+    for (int p = 0; p < P; ++p) f[p] = F::scales(record + p * stride, sub);
+    MAINSPRING_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Float d = broadcast_float(x[r] + at_d);
+      const Float s = F::kHasMin ? add(broadcast_float(x[r] + at_s), broadcast_float(x[r] + at_s + 4)) : d;
+      MAINSPRING_UNROLL
+      for (int p = 0; p < P; ++p) {
+        acc[p][r] = fma(to_float(sum[p][r]), mul(f[p].d0, d), acc[p][r]);
+        if constexpr (F::kHasMin) acc[p][r] = fma(f[p].m0, s, acc[p][r]);
+      }
+    }
+  }
+}
+
+/// Bytes of `units` scale records that stand together.
+constexpr int64_t records_bytes(PanelLayout layout, int64_t units) { return (units * layout.scales + 3) / 4 * 4 * kWidth; }
+
+template <class F, int P, int R>
+MAINSPRING_INLINE_LOOPS void panel_rows(const uint8_t* panel, int64_t stride, const uint8_t* const (&x)[R], int64_t k, Float (&acc)[P][R]) {
+  constexpr PanelLayout layout = F::kLayout;
+  int64_t at = 0, at_d = k, at_s = k + k / 8;
+  MAINSPRING_UNROLL
+  for (int p = 0; p < P; ++p) {
+    MAINSPRING_UNROLL
+    for (int r = 0; r < R; ++r) acc[p][r] = zero_float();
+  }
+  const uint8_t* q = panel;
+  for (int64_t left = k / layout.unit; left > 0; left -= layout.group) {
+    const int64_t units = layout.group == 1 ? 1 : left < layout.group ? left : layout.group;
+    const uint8_t* record = q;
+    q += records_bytes(layout, units);
+    for (int64_t unit = 0; unit < units; ++unit, record += layout.scales * kWidth) {
+      for (int sub = 0; sub < layout.unit / 32; ++sub, q += layout.quants * kWidth, at += 32, at_d += 4, at_s += 8)
+        block_rows<F, P, R>(q, record, stride, sub, x, at, at_d, at_s, acc);
+    }
+  }
+}
+
+MAINSPRING_INLINE void store_outputs(float* y, Float v, const float* bias, int64_t valid) {
+  if (valid >= kWidth) {
+    store_float(y, bias ? add(v, load_float(bias)) : v);
+    return;
+  }
+  float lanes[kWidth];
+  store_float(lanes, v);
+  for (int64_t o = 0; o < valid; ++o) y[o] = bias ? lanes[o] + bias[o] : lanes[o];
+}
+
+template <class F, int P, int R>
+void tile(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, int64_t first_row) {
+  const uint8_t* x[R];
+  Float acc[P][R];
+  MAINSPRING_UNROLL
+  for (int r = 0; r < R; ++r) x[r] = reinterpret_cast<const uint8_t*>(a.x) + (first_row + r) * a.x_stride;
+  panel_rows<F, P, R>(panel, stride, x, a.k, acc);
+  MAINSPRING_UNROLL
+  for (int p = 0; p < P; ++p) {
+    const int64_t o = first_output + p * kWidth;
+    MAINSPRING_UNROLL
+    for (int r = 0; r < R; ++r) store_outputs(a.y + (first_row + r) * a.y_stride + o, acc[p][r], a.bias ? a.bias + o : nullptr, a.outputs - o);
+  }
+}
+
+/// All rows by P panels: these stay in the nearest cache while the rows pass over them.
+template <class F, int P>
+void column(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output) {
+  constexpr int R = F::Sums::kRows;
+  int64_t r = 0;
+  for (; r + R <= a.rows; r += R) tile<F, P, R>(a, panel, stride, first_output, r);
+  for (; r + 2 <= a.rows; r += 2) tile<F, P, 2>(a, panel, stride, first_output, r);
+  if (r < a.rows) tile<F, P, 1>(a, panel, stride, first_output, r);
+}
+
+template <class F>
+void run(const QgemmArgs& a) {
+  constexpr PanelLayout layout = F::kLayout;
+  constexpr int P = F::Sums::kPanels;
+  const int64_t units = a.k / layout.unit;
+  const int64_t stride = units / layout.group * records_bytes(layout, layout.group) + records_bytes(layout, units % layout.group) +
+                         a.k / 32 * layout.quants * kWidth;
+  const uint8_t* panel = reinterpret_cast<const uint8_t*>(a.panels);
+  int64_t p = 0;
+  // One row is bound by memory, and two streams read slower than one.
+  if (a.rows > 1) {
+    for (; p + P <= a.panels_count; p += P, panel += P * stride) column<F, P>(a, panel, stride, p * kWidth);
+  }
+  for (; p < a.panels_count; ++p, panel += stride) column<F, 1>(a, panel, stride, p * kWidth);
+}
+
+}  // namespace
+}  // namespace mainspring::inline v0

@@ -1,0 +1,86 @@
+// What the host lends to the library: threads, memory, files, a log. Everything has a default; nothing is global.
+//
+// Environment variables (debugging only, read once when a Context is made): MAINSPRING_CPU_ISA caps the kernels' instruction set
+// ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni"), MAINSPRING_LOG sends log lines of default contexts to stderr ("debug", "info", "warning", "error"),
+// MAINSPRING_PASSES switches passes off by name ("-fuse_norm,-cse").
+//
+// Memory policy: whatever the size of an input decides (weights, panels, arenas, KV, metadata tables) comes from the Allocator
+// and failing it is Errc::out_of_memory; bookkeeping of a few kilobytes uses the standard library.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "mainspring/export.h"
+#include "mainspring/result.h"
+
+namespace mainspring::inline v0 {
+
+/// The host's threads. `run` calls body(user, w) for every w in [0, workers), in any order, on any threads, in parallel or one after
+/// another, and returns when all calls have returned. Bodies may start late: the library never waits for a body that has not begun.
+/// Thread-safety: the library calls run() of one object from one thread at a time for each Session.
+class MAINSPRING_API Parallel {
+ public:
+  virtual ~Parallel() = default;
+  /// How many workers are useful (>= 1).
+  virtual int workers() const = 0;
+  virtual void run(int workers, void (*body)(void* user, int worker), void* user) = 0;
+};
+
+/// Large memory. Returns null when there is none: the library turns that into Errc::out_of_memory.
+/// `alignment` is a power of two of at least 64. Thread-safe.
+class MAINSPRING_API Allocator {
+ public:
+  virtual ~Allocator() = default;
+  virtual void* allocate(size_t bytes, size_t alignment) = 0;
+  virtual void release(void* memory, size_t bytes, size_t alignment) = 0;
+};
+
+/// Files by name, for hosts that keep models in archives of their own. Thread-safe.
+class MAINSPRING_API Reader {
+ public:
+  virtual ~Reader() = default;
+  /// Size of the file in bytes. Errors: not_found, io_error.
+  virtual Result<uint64_t> size(std::string_view path) = 0;
+  /// Fills `out` from `offset`; a short read is an error. Errors: not_found, io_error.
+  virtual Result<void> read(std::string_view path, uint64_t offset, std::span<std::byte> out) = 0;
+};
+
+enum class Level : uint8_t { debug, info, warning, error };
+
+/// Receives log lines. `line` has no newline and is valid during the call only. Called from any thread.
+using LogSink = void (*)(void* user, Level level, std::string_view line);
+
+struct ContextOptions {
+  Parallel* parallel = nullptr;    ///< null: our own pool of `threads` threads, made at the first step that wants more than one, joined with the Context
+  int threads = 0;                 ///< workers of our own pool; 0: one for each physical core the process may use
+  Allocator* allocator = nullptr;  ///< null: the system's
+  Reader* reader = nullptr;        ///< null: files are mapped from the file system
+  LogSink log = nullptr;           ///< null: silence (unless MAINSPRING_LOG is set)
+  void* log_user = nullptr;
+  Level log_level = Level::info;
+  std::string cpu_isa;             ///< caps the instruction set like MAINSPRING_CPU_ISA; empty: what the processor has
+};
+
+/// A handle to the host's resources; cheap to copy. Objects that the pointers name must outlive every Model and Session made with it.
+/// Thread-safety: immutable after construction.
+class MAINSPRING_API Context {
+ public:
+  /// Never fails: makes no thread and takes no memory to speak of.
+  explicit Context(const ContextOptions& options = {});
+  const ContextOptions& options() const;
+  /// Workers that a session made with this context will use by default.
+  int workers() const;
+
+  struct Impl;  ///< internal
+  const std::shared_ptr<Impl>& impl() const { return impl_; }
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace mainspring::inline v0

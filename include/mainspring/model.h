@@ -1,0 +1,68 @@
+// A model file, opened: immutable weights, metadata and the graph. Cheap to copy; safe from any thread.
+//
+//   MAINSPRING_TRY(Model model, Model::open("SmolLM2-135M-Instruct.Q4_1.gguf"));
+//
+// Weights stay mapped from the file (or are read through the Context's Reader) and are never written.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "mainspring/context.h"
+#include "mainspring/export.h"
+#include "mainspring/result.h"
+#include "mainspring/types.h"
+
+namespace mainspring::inline v0 {
+
+struct Graph;
+
+struct ModelOptions {
+  const Context* context = nullptr;  ///< null: a default context of the Model's own
+  bool vocabulary_only = false;      ///< only metadata, tokenizer and chat template: also for files whose architecture is not supported
+};
+
+/// One weight tensor of the file, for tools that list them.
+struct WeightInfo {
+  std::string_view name;
+  DType dtype;
+  Shape shape;
+  size_t bytes;
+};
+
+class MAINSPRING_API Model {
+ public:
+  /// Opens a GGUF file (v2, v3; split files by the name of their first part). Nothing is read beyond the header until a Session is made.
+  /// Errors: not_found, io_error, corrupt_data (what contradicts what), unsupported (names the architecture, key, tensor or type),
+  /// out_of_memory.
+  static Result<Model> open(std::string_view path, const ModelOptions& options = {});
+  /// The same from memory; `bytes` must outlive the Model and every Session of it. Split files cannot be opened so.
+  static Result<Model> open(std::span<const std::byte> bytes, const ModelOptions& options = {});
+
+  /// All key/values of the file. Views live as long as the Model.
+  const Metadata& metadata() const&;
+  /// `general.architecture`.
+  std::string_view architecture() const&;
+  /// Rows of the token embedding (0 for a file without one).
+  int64_t vocabulary_size() const;
+  /// Positions that the model was made for (0: not stated).
+  int64_t context_length() const;
+  /// True when a step changes memory that cannot be rewound token by token (Mamba, gated delta rule).
+  bool is_recurrent() const;
+  std::span<const WeightInfo> weights() const&;
+  /// The graph that the importer built (ext/graph.h). Empty with `vocabulary_only`.
+  const Graph& graph() const&;
+  const Context& context() const&;
+
+  struct Impl;  ///< internal
+  const std::shared_ptr<const Impl>& impl() const { return impl_; }
+  explicit Model(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace mainspring::inline v0

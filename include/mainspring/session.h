@@ -1,0 +1,112 @@
+// A compiled plan of a Model and its mutable state: arena, KV, recurrent memory. Move-only; one thread at a time.
+//
+//   MAINSPRING_TRY(Session session, Session::create(model, {.max_context = 4096}));
+//   MAINSPRING_TRY(StepResult r, session.step(prompt));        // r.logits: [1, vocabulary] of the prompt's last token
+//
+// Everything a step needs is sized at creation: a step allocates nothing and makes no system call but waiting.
+// A row's bits (logits of a token) depend on its sequence's tokens alone: not on threads, chunking or batch neighbours.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "mainspring/export.h"
+#include "mainspring/model.h"
+#include "mainspring/result.h"
+#include "mainspring/types.h"
+
+namespace mainspring::inline v0 {
+
+struct SessionOptions {
+  int64_t max_context = 0;    ///< positions a sequence may have; 0: the model's own, at most 4096
+  int max_sequences = 1;      ///< sequences side by side (slots 0 … n-1)
+  int max_batch_tokens = 512; ///< rows of one forward pass; longer inputs are cut (the bits do not change)
+  int max_output_rows = 0;    ///< rows whose logits one step may return; 0: max_sequences
+  int threads = 0;            ///< workers; 0: the context's
+  bool exact = false;         ///< f32 activations and KV: the reference arithmetic
+};
+
+/// Which rows of an item give logits.
+enum class Logits : uint8_t { none, last, all };
+
+/// Tokens to append to one sequence.
+struct StepItem {
+  int sequence = 0;
+  std::span<const int32_t> tokens;  ///< at least one
+  Logits logits = Logits::last;
+};
+
+struct StepOptions {
+  std::chrono::nanoseconds budget{0};          ///< leave after about this time and return in_progress; 0: no limit
+  const std::atomic<bool>* cancel = nullptr;   ///< when it becomes true the step ends with Errc::cancelled within about 100 µs
+  void (*progress)(void* user, int64_t done, int64_t total) = nullptr;  ///< after each forward pass: rows done of all rows of the call
+  void* progress_user = nullptr;
+};
+
+struct StepResult {
+  bool in_progress = false;  ///< true: call resume() to go on; logits are not there yet
+  int64_t rows = 0;          ///< rows of logits: items in order, within an item in token order
+  int64_t vocabulary = 0;
+  const float* logits = nullptr;  ///< [rows, vocabulary] f32, valid until the next step, resume or truncate
+  std::span<const float> row(int64_t i) const { return {logits + i * vocabulary, static_cast<size_t>(vocabulary)}; }
+};
+
+/// Bytes that a session takes, known before it is made.
+struct MemoryUse {
+  size_t weights_file = 0;  ///< weights of the file that stay mapped
+  size_t panels = 0;        ///< weights in the kernels' layout, shared by the sessions of a Model
+  size_t kv = 0;            ///< KV blocks at max_context × max_sequences
+  size_t recurrent = 0;     ///< recurrent states
+  size_t arena = 0;         ///< activations and scratch
+  size_t logits = 0;
+  size_t total() const { return weights_file + panels + kv + recurrent + arena + logits; }
+};
+
+class MAINSPRING_API Session {
+ public:
+  /// Compiles the model for these options and takes all memory. Sessions of one Model share the packed weights.
+  /// Errors: invalid_argument (an option out of range), unsupported, out_of_memory.
+  static Result<Session> create(const Model& model, const SessionOptions& options = {});
+  /// What create() would take, from the model's headers alone. Errors as create().
+  static Result<MemoryUse> plan_memory(const Model& model, const SessionOptions& options = {});
+
+  /// Appends tokens to sequences and returns the logits asked for. The sequences of one call must differ.
+  /// Errors, before anything is changed: invalid_argument (id outside the vocabulary, unknown or repeated sequence, a step in progress),
+  /// resource_exhausted (more positions than max_context, more rows of logits than max_output_rows).
+  /// Later: cancelled. Then each sequence holds the tokens of whole forward passes (see position()); a recurrent one must be truncated to 0.
+  Result<StepResult> step(std::span<const StepItem> items, const StepOptions& options = {});
+  /// One sequence, logits of the last token.
+  Result<StepResult> step(std::span<const int32_t> tokens, int sequence = 0, const StepOptions& options = {});
+  /// Goes on with a step that returned in_progress. Errors: as step; invalid_argument when none is in progress.
+  Result<StepResult> resume(const StepOptions& options = {});
+
+  /// Positions that sequence holds.
+  int64_t position(int sequence = 0) const;
+  /// Forgets all but the first n tokens of a sequence. Errors: invalid_argument (n negative or beyond position; a step in progress),
+  /// unsupported (a recurrent model can only go back to 0).
+  Result<void> truncate(int sequence, int64_t n);
+
+  const Model& model() const&;
+  const SessionOptions& options() const&;  ///< as completed by create()
+  MemoryUse memory() const;
+  /// Node → kernel → bytes → why, a line each; `json`: the same as one JSON array.
+  std::string explain(bool json = false) const;
+  /// Weight bytes that one decode step reads (for the share of roof).
+  int64_t bytes_per_token() const;
+
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  struct Impl;  ///< internal
+
+ private:
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mainspring::inline v0

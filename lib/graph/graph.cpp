@@ -1,0 +1,142 @@
+// Building, checking and printing graphs (ext/graph.h).
+#include <algorithm>
+
+#include "core/error.h"
+#include "mainspring/ext/graph.h"
+#include "mainspring/ext/op.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+std::vector<ValueInfo> operand_infos(const Graph& g, const OpDef& op, std::span<const ValueId> in) {
+  std::vector<ValueInfo> infos(static_cast<size_t>(op.max_in));
+  for (size_t i = 0; i < infos.size(); ++i) {
+    if (i >= in.size() || in[i] == kNone) {
+      infos[i].present = false;
+      continue;
+    }
+    const Value& v = g.values[static_cast<size_t>(in[i])];
+    infos[i] = ValueInfo{v.dtype, v.dims, v.state_kind, true};
+  }
+  return infos;
+}
+
+Result<std::vector<ValueInfo>> infer(const Graph& g, const OpDef& op, std::span<const ValueId> in, const Attrs& attrs) {
+  if (static_cast<int>(in.size()) > op.max_in)
+    return invalid("{} got {} operands, takes at most {}", op.name, in.size(), op.max_in);
+  for (size_t i = 0; i < in.size(); ++i)
+    if (in[i] != kNone && (in[i] < 0 || static_cast<size_t>(in[i]) >= g.values.size()))
+      return invalid("{} operand {} is value {}, the graph has {}", op.name, i, in[i], g.values.size());
+  for (int i = 0; i < op.min_in; ++i)
+    if (static_cast<size_t>(i) >= in.size() || in[static_cast<size_t>(i)] == kNone)
+      return invalid("{} lacks operand {}, needs at least {}", op.name, i, op.min_in);
+  const std::vector<ValueInfo> infos = operand_infos(g, op, in);
+  return op.infer(OpCall{infos, attrs});
+}
+
+std::string dims_text(const Graph& g, const Dims& dims) {
+  std::string out = "[";
+  for (size_t i = 0; i < dims.size(); ++i) {
+    if (i) out += ", ";
+    if (dims[i].is_constant()) out += fmt::format("{}", dims[i].times);
+    else if (dims[i].times == 1) out += g.symbols[static_cast<size_t>(dims[i].symbol)].name;
+    else out += fmt::format("{}*{}", dims[i].times, g.symbols[static_cast<size_t>(dims[i].symbol)].name);
+  }
+  return out + "]";
+}
+
+std::string value_text(const Graph& g, ValueId id) {
+  if (id == kNone) return "-";
+  const Value& v = g.values[static_cast<size_t>(id)];
+  return fmt::format("%{}{}{}", id, v.name.empty() ? "" : ":", v.name);
+}
+
+std::string attr_text(const Attr& a) {
+  struct Text {
+    std::string operator()(int64_t v) const { return fmt::format("{}", v); }
+    std::string operator()(double v) const { return fmt::format("{}", v); }
+    std::string operator()(const std::string& v) const { return v; }
+    std::string operator()(const std::vector<int64_t>& v) const { return fmt::format("[{}]", fmt::join(v, ", ")); }
+    std::string operator()(const std::vector<double>& v) const { return fmt::format("[{} numbers]", v.size()); }
+  };
+  return a.name + "=" + std::visit(Text{}, a.value);
+}
+
+}  // namespace
+
+SymbolId Graph::add_symbol(Symbol s) {
+  symbols.push_back(std::move(s));
+  return static_cast<SymbolId>(symbols.size() - 1);
+}
+
+ValueId Graph::add_value(Value v) {
+  const auto id = static_cast<ValueId>(values.size());
+  if (v.kind == Kind::state && v.state == kNone) v.state = id;
+  values.push_back(std::move(v));
+  return id;
+}
+
+Result<std::vector<ValueId>> Graph::add_node(std::string_view op_name, std::string name, std::vector<ValueId> in, Attrs attrs) {
+  const OpDef* op = find_op(op_name);
+  if (op == nullptr) return not_found("node '{}': there is no operator '{}'", name, op_name);
+  auto infos = infer(*this, *op, in, attrs);
+  if (!infos) return within(fmt::format("node '{}'", name), std::move(infos).error());
+  Node node{std::string(op_name), std::move(name), std::move(in), {}, std::move(attrs)};
+  for (size_t i = 0; i < infos->size(); ++i) {
+    Value v;
+    v.dtype = (*infos)[i].dtype;
+    v.dims = (*infos)[i].dims;
+    v.state_kind = (*infos)[i].state;
+    if (v.state_kind != StateKind::none) {  // a new version of the state operand
+      v.kind = Kind::state;
+      for (ValueId id : node.in)
+        if (id != kNone && values[static_cast<size_t>(id)].kind == Kind::state) v.state = values[static_cast<size_t>(id)].state;
+    }
+    node.out.push_back(add_value(std::move(v)));
+  }
+  nodes.push_back(std::move(node));
+  return nodes.back().out;
+}
+
+Result<void> Graph::verify() const {
+  std::vector<bool> known(values.size(), false);
+  for (size_t i = 0; i < values.size(); ++i)
+    known[i] = values[i].kind != Kind::computed && (values[i].kind != Kind::state || values[i].state == static_cast<ValueId>(i));
+  for (const Node& n : nodes) {
+    const OpDef* op = find_op(n.op);
+    if (op == nullptr) return internal_error("graph: node '{}' has unknown operator '{}'", n.name, n.op);
+    for (ValueId v : n.in)
+      if (v != kNone && (v < 0 || static_cast<size_t>(v) >= values.size() || !known[static_cast<size_t>(v)]))
+        return internal_error("graph: node '{}' reads value {} before it is made", n.name, v);
+    auto infos = infer(*this, *op, n.in, n.attrs);
+    if (!infos) return internal_error("graph: node '{}': {}", n.name, infos.error().message);
+    if (infos->size() != n.out.size()) return internal_error("graph: node '{}' has {} outputs, {} makes {}", n.name, n.out.size(), n.op, infos->size());
+    for (size_t i = 0; i < n.out.size(); ++i) {
+      const ValueId v = n.out[i];
+      if (v < 0 || static_cast<size_t>(v) >= values.size()) return internal_error("graph: node '{}' writes value {}", n.name, v);
+      if (known[static_cast<size_t>(v)]) return internal_error("graph: value {} is written twice (node '{}')", v, n.name);
+      known[static_cast<size_t>(v)] = true;
+      if (values[static_cast<size_t>(v)].dtype != (*infos)[i].dtype || values[static_cast<size_t>(v)].dims != (*infos)[i].dims)
+        return internal_error("graph: node '{}' output {} is not what {} infers", n.name, i, n.op);
+    }
+  }
+  for (ValueId v : outputs)
+    if (v < 0 || static_cast<size_t>(v) >= values.size() || !known[static_cast<size_t>(v)]) return internal_error("graph: output {} is never made", v);
+  return {};
+}
+
+std::string Graph::print() const {
+  std::string out;
+  for (const Node& n : nodes) {
+    std::string line;
+    for (ValueId v : n.out) line += (line.empty() ? "" : ", ") + value_text(*this, v) + " " + name_of(values[static_cast<size_t>(v)].dtype) + dims_text(*this, values[static_cast<size_t>(v)].dims);
+    line += " = " + n.op + "(";
+    for (size_t i = 0; i < n.in.size(); ++i) line += (i ? ", " : "") + value_text(*this, n.in[i]);
+    line += ")";
+    for (const Attr& a : n.attrs.all()) line += " " + attr_text(a);
+    out += line + "  # " + n.name + "\n";
+  }
+  return out;
+}
+
+}  // namespace mainspring::inline v0

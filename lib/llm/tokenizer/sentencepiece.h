@@ -1,0 +1,27 @@
+// SentencePiece BPE ("llama"): pieces merge by the score of what they make. In: a text with U+2581 for spaces. Out: ids.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "llm/tokenizer/join_filter.h"
+#include "llm/tokenizer/merge.h"
+#include "llm/tokenizer/vocabulary.h"
+
+namespace mainspring::inline v0 {
+
+class SentencePiece {
+ public:
+  explicit SentencePiece(const Vocabulary& vocabulary);
+  void encode(std::string_view text, MergeScratch& scratch, WordCache& cache, std::vector<int32_t>& ids) const;
+
+ private:
+  void encode_word(std::string_view word, MergeScratch& scratch, std::vector<int32_t>& ids) const;
+
+  const Vocabulary* vocabulary_;
+  std::vector<uint32_t> ranks_;  ///< by token: ascending as scores descend, equal for equal scores
+  std::array<int32_t, 256> byte_tokens_{};
+  JoinFilter joins_;
+};
+
+}  // namespace mainspring::inline v0

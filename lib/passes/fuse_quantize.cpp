@@ -1,0 +1,25 @@
+// rms_norm → quantize_rows and glu → quantize_rows become one node each where nobody else reads the f32 rows: one pass over memory instead of two.
+// The fused ops give the same bits.
+#include "passes/passes.h"
+
+namespace mainspring::inline v0 {
+
+Result<bool> pass_fuse_quantize(Graph& graph, const PassContext&) {
+  const std::vector<int32_t> uses = use_counts(graph);
+  const std::vector<NodeId> made = producers(graph);
+  bool changed = false;
+  for (Node& q : graph.nodes) {
+    if (q.op != "quantize_rows" || made[static_cast<size_t>(q.in[0])] == kNone || uses[static_cast<size_t>(q.in[0])] != 1) continue;
+    const Node& from = graph.nodes[static_cast<size_t>(made[static_cast<size_t>(q.in[0])])];
+    if (from.op != "rms_norm" && from.op != "glu") continue;
+    if (graph.values[static_cast<size_t>(q.in[0])].dims.size() != 2) continue;
+    q.op = from.op + "_quant";
+    q.name = from.name;
+    q.attrs = from.attrs;
+    q.in = std::vector<ValueId>(from.in);  // the old node dies with dead_code
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace mainspring::inline v0

@@ -1,0 +1,70 @@
+#include "passes/passes.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace mainspring::inline v0 {
+
+#define MAINSPRING_PASS(name) Result<bool> pass_##name(Graph&, const PassContext&);
+#include "passes/passes.inc"
+#undef MAINSPRING_PASS
+
+namespace {
+
+constexpr Pass kPasses[] = {
+#define MAINSPRING_PASS(name) {#name, pass_##name},
+#include "passes/passes.inc"
+#undef MAINSPRING_PASS
+};
+
+bool switched_off(std::string_view switches, std::string_view name) {
+  while (!switches.empty()) {
+    const size_t comma = std::min(switches.find(','), switches.size());
+    const std::string_view one = switches.substr(0, comma);
+    if (one.size() > 1 && one[0] == '-' && one.substr(1) == name) return true;
+    switches.remove_prefix(std::min(comma + 1, switches.size()));
+  }
+  return false;
+}
+
+}  // namespace
+
+std::span<const Pass> all_passes() { return kPasses; }
+
+Result<void> run_passes(Graph& graph, const PassContext& context, std::string_view switches) {
+  for (int round = 0; round < 4; ++round) {
+    bool changed = false;
+    for (const Pass& pass : kPasses) {
+      if (switched_off(switches, pass.name)) continue;
+      auto did = pass.run(graph, context);
+      if (!did) return within(fmt::format("pass {}", pass.name), std::move(did).error());
+      changed |= *did;
+    }
+    if (!changed) break;
+  }
+  return graph.verify();
+}
+
+std::vector<int32_t> use_counts(const Graph& graph) {
+  std::vector<int32_t> uses(graph.values.size(), 0);
+  for (const Node& n : graph.nodes)
+    for (ValueId v : n.in)
+      if (v != kNone) ++uses[static_cast<size_t>(v)];
+  for (ValueId v : graph.outputs) ++uses[static_cast<size_t>(v)];
+  return uses;
+}
+
+void replace_uses(Graph& graph, ValueId from, ValueId to) {
+  for (Node& n : graph.nodes) std::replace(n.in.begin(), n.in.end(), from, to);
+  std::replace(graph.outputs.begin(), graph.outputs.end(), from, to);
+}
+
+std::vector<NodeId> producers(const Graph& graph) {
+  std::vector<NodeId> made(graph.values.size(), kNone);
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    for (ValueId v : graph.nodes[i].out) made[static_cast<size_t>(v)] = static_cast<NodeId>(i);
+  return made;
+}
+
+}  // namespace mainspring::inline v0

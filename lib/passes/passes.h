@@ -1,0 +1,24 @@
+// GRAPH → GRAPH. In: a graph as an importer built it. Out: the same function with fewer or faster nodes.
+// Every pass stands in passes.inc, in order, and can be switched off by name (MAINSPRING_PASSES=-name). Must not know models or sessions.
+#pragma once
+
+#include <string_view>
+
+#include "mainspring/ext/graph.h"
+
+namespace mainspring::inline v0 {
+
+std::span<const Pass> all_passes();
+
+/// Runs the passes in order until nothing changes (each at most a few times), then verifies the graph.
+/// `switches`: comma-separated names with '-' before them are left out. Errors: internal (a pass broke the graph; names it).
+Result<void> run_passes(Graph& graph, const PassContext& context, std::string_view switches = {});
+
+/// How often each value is read, as a graph output included.
+std::vector<int32_t> use_counts(const Graph& graph);
+/// Makes every reader of `from` read `to` (node inputs and graph outputs).
+void replace_uses(Graph& graph, ValueId from, ValueId to);
+/// Index of the node that makes a value, or kNone, by value.
+std::vector<NodeId> producers(const Graph& graph);
+
+}  // namespace mainspring::inline v0

@@ -1,0 +1,270 @@
+// Placement of values, binding of kernels, packing of weights: the three walks that make a Plan.
+#include "plan/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "core/checked.h"
+#include "core/error.h"
+#include "quant/q8_rows.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+constexpr size_t kPad = 64;  // kernels may read this far beyond a value's last row (declared overread)
+
+struct Planner {
+  Plan& plan;
+  Provider& provider;
+  const Context& context;
+  PanelStore& store;
+  const SourceRelease& release;
+  std::vector<bool> linear_weight;   ///< by value: the matrix of a linear node
+  std::vector<bool> source_needed;   ///< by value: some kernel reads the source bytes
+  std::vector<int32_t> scratch_interval;  ///< by node, or -1
+
+  Graph& graph() { return plan.graph; }
+  Value& value(ValueId v) { return plan.graph.values[static_cast<size_t>(v)]; }
+  Placement& placement(ValueId v) { return plan.placements[static_cast<size_t>(v)]; }
+
+  void resolve_views();
+  void place_fixed();
+  void place_arena();
+  Operand operand(ValueId v);
+  Result<void> bind();
+  Result<void> finish();
+  Result<std::shared_ptr<PanelStore::Panels>> pack(const Packing& packing, const Value& weight);
+};
+
+bool leading_extent_only(const Dims& dims) { return dims.size() == 2; }
+
+/// A slice of the columns of a matrix and a reshape of a row's elements are the same memory seen otherwise.
+void Planner::resolve_views() {
+  plan.placements.resize(graph().values.size());
+  for (size_t i = 0; i < graph().values.size(); ++i) {
+    placement(static_cast<ValueId>(i)).root = graph().values[i].kind == Kind::state ? graph().values[i].state : static_cast<ValueId>(i);
+    placement(static_cast<ValueId>(i)).row_stride = dense_row_stride(graph().values[i]);
+  }
+  const std::set<ValueId> outputs(graph().outputs.begin(), graph().outputs.end());
+  for (const Node& n : graph().nodes) {
+    if (n.op != "slice" && n.op != "reshape") continue;
+    const Value& from = value(n.in[0]);
+    if (from.kind != Kind::computed || is_block_format(from.dtype) || outputs.contains(n.out[0])) continue;
+    const Placement& p = placement(n.in[0]);
+    Placement& view = placement(n.out[0]);
+    const auto element = info_of(from.dtype).bytes;
+    if (n.op == "slice") {
+      if (!leading_extent_only(from.dims)) continue;
+      view = {Ref{Space::none, p.ref.offset + n.attrs.i("start") * element}, p.row_stride, p.root};
+    } else {
+      const bool same_rows = !from.dims.empty() && !value(n.out[0]).dims.empty() && from.dims[0] == value(n.out[0]).dims[0];
+      if (!same_rows) continue;
+      view = {Ref{Space::none, p.ref.offset}, p.row_stride, p.root};
+    }
+  }
+}
+
+void Planner::place_fixed() {
+  for (ValueId v : graph().inputs) {
+    placement(v).ref = {Space::input, static_cast<int64_t>(plan.input_bytes)};
+    plan.input_bytes += round_up(max_bytes(graph(), value(v)) + kPad, 64);
+  }
+  for (size_t i = 0; i < graph().values.size(); ++i) {
+    Value& v = graph().values[i];
+    if (v.kind == Kind::weight) placement(static_cast<ValueId>(i)).ref = {Space::constant, reinterpret_cast<int64_t>(v.bytes.data())};
+    if (v.kind == Kind::state && v.state == static_cast<ValueId>(i)) {
+      placement(static_cast<ValueId>(i)).ref = {Space::state, static_cast<int64_t>(plan.state_bytes)};
+      const size_t bytes = round_up(max_bytes(graph(), v) + kPad, 64);
+      plan.state_bytes += bytes;
+      if (v.state_kind != StateKind::recurrent) plan.kv_bytes += bytes;
+    }
+  }
+  for (ValueId v : graph().outputs) {  // output i follows output i-1 row block by row block; one is usual
+    placement(v).ref = {Space::output, 0};
+    plan.output_row_bytes.push_back(static_cast<size_t>(placement(v).row_stride) * static_cast<size_t>(info_of(value(v).dtype).bytes));
+  }
+  for (size_t i = 0; i < graph().values.size(); ++i)
+    if (graph().values[i].kind == Kind::state) placement(static_cast<ValueId>(i)).ref = placement(graph().values[i].state).ref;
+}
+
+void Planner::place_arena() {
+  std::vector<Interval> intervals;
+  std::vector<int32_t> of_value(graph().values.size(), -1);
+  const auto n_nodes = static_cast<int32_t>(graph().nodes.size());
+  for (int32_t i = 0; i < n_nodes; ++i) {
+    const Node& n = graph().nodes[static_cast<size_t>(i)];
+    for (ValueId v : n.out) {
+      const ValueId root = placement(v).root;
+      if (value(root).kind != Kind::computed || placement(root).ref || root != v) continue;
+      of_value[static_cast<size_t>(v)] = static_cast<int32_t>(intervals.size());
+      intervals.push_back({max_bytes(graph(), value(v)) + kPad, i, i});
+    }
+    for (ValueId v : n.in)
+      if (v != kNone && of_value[static_cast<size_t>(placement(v).root)] >= 0) intervals[static_cast<size_t>(of_value[static_cast<size_t>(placement(v).root)])].last = i;
+  }
+  scratch_interval.assign(static_cast<size_t>(n_nodes), -1);
+  for (int32_t i = 0; i < n_nodes; ++i) {
+    const size_t bytes = plan.bindings[static_cast<size_t>(i)].scratch_bytes;
+    if (bytes == 0) continue;
+    scratch_interval[static_cast<size_t>(i)] = static_cast<int32_t>(intervals.size());
+    intervals.push_back({bytes + kPad, i, i});
+  }
+  plan.arena_bytes = assign_offsets(intervals);
+  for (size_t i = 0; i < graph().values.size(); ++i)
+    if (of_value[i] >= 0) plan.placements[i].ref = {Space::arena, static_cast<int64_t>(intervals[static_cast<size_t>(of_value[i])].offset)};
+  for (size_t i = 0; i < graph().values.size(); ++i) {  // views: the root's place plus their own offset
+    Placement& p = plan.placements[i];
+    if (p.root == static_cast<ValueId>(i) || graph().values[i].kind == Kind::state) continue;
+    const Ref root = placement(p.root).ref;
+    p.ref = {root.space, root.offset + p.ref.offset};
+  }
+  for (int32_t& s : scratch_interval)
+    if (s >= 0) s = static_cast<int32_t>(intervals[static_cast<size_t>(s)].offset / 64);
+}
+
+Operand Planner::operand(ValueId v) {
+  Operand o;
+  if (v == kNone) return o;
+  const Value& x = value(v);
+  o.dtype = x.dtype;
+  o.dims = x.dims;
+  o.state = x.state_kind;
+  o.row_stride = placement(v).row_stride;
+  o.ref = placement(v).ref;
+  o.is_weight = x.kind == Kind::weight;
+  o.also_linear = linear_weight[static_cast<size_t>(v)];
+  if (!o.ref) o.ref.space = Space::arena;  // phase 1: present, not yet placed
+  return o;
+}
+
+/// Phase 1 asks for kernels with sizes only; phase 2, when every offset is known, asks again and makes the steps.
+Result<void> Planner::bind() {
+  linear_weight.assign(graph().values.size(), false);
+  for (const Node& n : graph().nodes)
+    if (n.op == "linear" && value(n.in[1]).kind == Kind::weight) linear_weight[static_cast<size_t>(n.in[1])] = true;
+  plan.bindings.clear();
+  for (const Node& n : graph().nodes) {
+    const OpDef* op = find_op(n.op);
+    if (op == nullptr) return internal_error("plan: node '{}' has unknown operator '{}'", n.name, n.op);
+    std::vector<Operand> in, out;
+    for (int i = 0; i < op->max_in; ++i) in.push_back(operand(static_cast<size_t>(i) < n.in.size() ? n.in[static_cast<size_t>(i)] : kNone));
+    for (ValueId v : n.out) out.push_back(operand(v));
+    const BindRequest request{&n, op, in, out, graph().symbols, plan.options.exact, plan.options.workers, plan.options.max_sequences, plan.options.max_context};
+    const Node* node = &n;
+    const bool is_view = placement(n.out[0]).root != n.out[0] && value(n.out[0]).kind == Kind::computed;
+    if (is_view) {
+      KernelBinding none;
+      none.kernel = "view";
+      plan.bindings.push_back(std::move(none));
+      continue;
+    }
+    auto binding = provider.bind(request);
+    if (!binding) return Error{binding.error().code, fmt::format("node '{}' ({}): {}", node->name, node->op, binding.error().message)};
+    plan.bindings.push_back(*std::move(binding));
+  }
+  return {};
+}
+
+Result<std::shared_ptr<PanelStore::Panels>> Planner::pack(const Packing& packing, const Value& weight) {
+  const std::string key = fmt::format("{}/{}", static_cast<const void*>(weight.bytes.data()), packing.layout);
+  MAINSPRING_TRY(auto panels, store.get(context, key, packing.bytes));
+  const std::lock_guard lock(panels->packing);
+  if (!panels->packed) {
+    MAINSPRING_TRY_VOID(provider.prepack(packing, weight.bytes.data(), panels->buffer.data(), plan.options.workers));
+    panels->packed = true;
+  }
+  return panels;
+}
+
+Result<void> Planner::finish() {
+  source_needed.assign(graph().values.size(), false);
+  std::vector<bool> packed_value(graph().values.size(), false);
+  std::set<std::string> seen;
+  for (size_t i = 0; i < graph().nodes.size(); ++i) {
+    const Node& n = graph().nodes[i];
+    KernelBinding& b = plan.bindings[i];
+    PlannedNode planned{static_cast<NodeId>(i), static_cast<int32_t>(plan.steps.size()), 0, b.kernel, b.why, b.bytes_read, b.ops_per_row, {}};
+    plan.worker_scratch_bytes = std::max(plan.worker_scratch_bytes, round_up(b.worker_scratch_bytes, 64));
+    plan.bytes_per_token += b.bytes_read;
+    std::vector<const std::byte*> addresses;
+    std::vector<bool> packed_input(n.in.size(), false);
+    for (const Packing& p : b.packings) {
+      const ValueId id = n.in[static_cast<size_t>(p.input)];
+      const Value& weight = value(id);
+      packed_input[static_cast<size_t>(p.input)] = true;
+      packed_value[static_cast<size_t>(id)] = true;
+      planned.layouts.push_back(p.layout);
+      if (seen.insert(fmt::format("{}/{}", id, p.layout)).second) plan.panel_bytes += p.bytes;
+      if (plan.options.dry) continue;
+      MAINSPRING_TRY(auto panels, pack(p, weight));
+      addresses.push_back(panels->buffer.data());
+      plan.panels.push_back(std::move(panels));
+    }
+    for (size_t k = 0; k < n.in.size(); ++k)
+      if (n.in[k] != kNone && !packed_input[k] && value(n.in[k]).kind == Kind::weight) source_needed[static_cast<size_t>(n.in[k])] = true;
+    if (!plan.options.dry && b.finish != nullptr) {
+      const Ref scratch = scratch_interval[i] >= 0 ? Ref{Space::arena, int64_t{scratch_interval[i]} * 64} : Ref{};
+      for (const Step& s : b.finish(b, addresses, scratch)) {
+        plan.steps.push_back(s);
+        plan.step_node.push_back(static_cast<int32_t>(plan.nodes.size()));
+      }
+    }
+    planned.n_steps = static_cast<int32_t>(plan.steps.size()) - planned.first_step;
+    plan.nodes.push_back(std::move(planned));
+  }
+  for (size_t i = 0; i < graph().values.size(); ++i) {
+    const Value& v = graph().values[i];
+    if (v.kind != Kind::weight) continue;
+    if (source_needed[i]) plan.source_bytes += v.bytes.size();
+    else if (packed_value[i] && !plan.options.dry && release.release != nullptr && v.source >= 0) release.release(release.user, v.bytes);
+  }
+  return {};
+}
+
+}  // namespace
+
+int64_t dense_row_stride(const Value& value) {
+  int64_t n = 1;
+  for (size_t i = 1; i < value.dims.size(); ++i) n *= value.dims[i].times;
+  if (value.dtype != DType::q8_rows) return n;
+  const int64_t k = value.dims.empty() ? 1 : value.dims.back().times;
+  const int64_t row = static_cast<int64_t>(q8_rows_stride(k));
+  return value.dims.size() <= 2 ? row : n / std::max<int64_t>(k, 1) * row;
+}
+
+size_t max_bytes(const Graph& graph, const Value& value) {
+  std::vector<int64_t> maxima;
+  for (const Symbol& s : graph.symbols) maxima.push_back(s.max);
+  size_t rows = value.dims.empty() ? 1 : static_cast<size_t>(value.dims[0].at(maxima));
+  if (value.dtype == DType::q8_rows) return rows * static_cast<size_t>(dense_row_stride(value));
+  const DTypeInfo info = info_of(value.dtype);
+  const size_t elements = rows * static_cast<size_t>(dense_row_stride(value));
+  return (elements + static_cast<size_t>(info.block) - 1) / static_cast<size_t>(info.block) * static_cast<size_t>(info.bytes);
+}
+
+Result<std::shared_ptr<PanelStore::Panels>> PanelStore::get(const Context& context, const std::string& key, size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (auto held = panels_[key].lock()) return held;
+  MAINSPRING_TRY(Buffer buffer, Buffer::create(context, bytes, "packed weights"));
+  auto panels = std::make_shared<Panels>();
+  panels->buffer = std::move(buffer);
+  panels_[key] = panels;
+  return panels;
+}
+
+Result<std::shared_ptr<const Plan>> make_plan(Graph graph, const PlanOptions& options, Provider& provider, const Context& context, PanelStore& store,
+                                              const SourceRelease& release) {
+  auto plan = std::make_shared<Plan>();
+  plan->graph = std::move(graph);
+  plan->options = options;
+  Planner planner{*plan, provider, context, store, release, {}, {}, {}};
+  planner.resolve_views();
+  planner.place_fixed();
+  MAINSPRING_TRY_VOID(planner.bind());
+  planner.place_arena();
+  MAINSPRING_TRY_VOID(planner.bind());
+  MAINSPRING_TRY_VOID(planner.finish());
+  return std::shared_ptr<const Plan>(std::move(plan));
+}
+
+}  // namespace mainspring::inline v0

@@ -1,0 +1,96 @@
+// GRAPH → PLAN. In: a graph after passes, a provider. Out: an immutable, shareable list of steps with every offset, panel and kernel decided.
+// Must not know files, tokens or sessions.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/buffer.h"
+#include "mainspring/context.h"
+#include "mainspring/ext/graph.h"
+#include "mainspring/ext/provider.h"
+
+namespace mainspring::inline v0 {
+
+/// Packed weights of one Model, shared by its plans while any of them lives. Thread-safe.
+class PanelStore {
+ public:
+  struct Panels {
+    Buffer buffer;
+    std::mutex packing;    ///< held by the plan that packs
+    bool packed = false;
+  };
+  /// The panels of this key, new and not packed where nobody holds them. Errors: out_of_memory.
+  Result<std::shared_ptr<Panels>> get(const Context& context, const std::string& key, size_t bytes);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<Panels>> panels_;
+};
+
+struct PlanOptions {
+  bool exact = false;
+  int workers = 1;
+  int32_t max_sequences = 1;
+  int64_t max_context = 0;
+  bool dry = false;  ///< only sizes: no panel is made and no step either
+};
+
+/// Where a value lives, after views were resolved.
+struct Placement {
+  Ref ref;
+  int64_t row_stride = 0;
+  ValueId root = kNone;  ///< the value whose storage this is
+};
+
+struct PlannedNode {
+  NodeId node = kNone;
+  int32_t first_step = 0, n_steps = 0;
+  std::string kernel, why;
+  int64_t bytes_read = 0, ops_per_row = 0;
+  std::vector<std::string> layouts;
+};
+
+struct Plan {
+  Graph graph;
+  PlanOptions options;
+  std::vector<PlannedNode> nodes;
+  std::vector<Step> steps;
+  std::vector<int32_t> step_node;       ///< index into `nodes` of each step
+  std::vector<Placement> placements;    ///< by ValueId
+  std::vector<size_t> output_row_bytes; ///< by graph output
+  size_t arena_bytes = 0, state_bytes = 0, kv_bytes = 0, input_bytes = 0, worker_scratch_bytes = 0, panel_bytes = 0, source_bytes = 0;
+  int64_t bytes_per_token = 0;          ///< weight bytes that a step of one row reads
+
+  std::vector<KernelBinding> bindings;  ///< own the steps' parameters
+  std::vector<std::shared_ptr<PanelStore::Panels>> panels;
+};
+
+/// Gives the pages of packed source bytes back (a mapping of a file); may be null.
+struct SourceRelease {
+  void (*release)(void* user, std::span<const std::byte> bytes) = nullptr;
+  void* user = nullptr;
+};
+
+/// Errors: unsupported (no kernel for a node, with its name and the reason), out_of_memory, internal.
+Result<std::shared_ptr<const Plan>> make_plan(Graph graph, const PlanOptions& options, Provider& provider, const Context& context, PanelStore& store,
+                                              const SourceRelease& release);
+
+/// Bytes of a value when its symbols are at their maximum.
+size_t max_bytes(const Graph& graph, const Value& value);
+/// Elements between rows of a dense value (q8_rows: bytes).
+int64_t dense_row_stride(const Value& value);
+
+/// An interval of memory in time: bytes needed from node `first` to node `last`.
+struct Interval {
+  size_t bytes;
+  int32_t first, last;
+  size_t offset = 0;  ///< result
+};
+/// Assigns offsets so that intervals that overlap in time do not overlap in memory (largest first). Returns the arena's size.
+size_t assign_offsets(std::vector<Interval>& intervals);
+
+}  // namespace mainspring::inline v0

@@ -1,0 +1,36 @@
+// Activations in int8: DType::q8_rows. In: a row of k floats, k a positive multiple of 32. Out: one row of planes, q8_rows_stride(k) bytes,
+//   int8  q[k]        x / d, rounded to nearest even, -127..127
+//   float d[k / 32]   scale of each 32
+//   float s[k / 16]   d * (sum of the 16 q's): what formats with a min or an offset multiply it with
+// then padding to 64 bytes that nothing writes or reads. A row is aligned to 64. Rows do not depend on each other.
+// The functions here are the reference; a fast kernel must give the same bits in q, d and s, on every input. To the letter, for each 32:
+//   amax  the greatest of the bit patterns of x with the sign bit cleared, compared as integers (so that a NaN is never lost)
+//   amax not finite: every q is 0, d and both s are the NaN 0x7fc00000: a bad activation poisons what it meets instead of hiding
+//   amax < 2^-118:   every q is 0, d and both s are +0: below, 127 / amax would overflow; what is above keeps d a normal number, so that
+//                    modes that flush subnormals change nothing
+//   else             d = amax / 127, id = 127 / amax, q = round_even(x * id), each operation rounded on its own (no reciprocal estimates, no
+//                    FMA); s = d * float(sum of 16 q), the sum exact. s may overflow to infinity where amax > 2^124.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace mainspring::inline v0 {
+
+/// Smallest amax of a block that is not taken as zero: 2^-118, as a float's bits.
+inline constexpr uint32_t kQ8RowsLeastBits = (127u - 118u) << 23;
+inline constexpr uint32_t kQ8RowsNanBits = 0x7fc00000u;
+
+/// Bytes from row to row: k + k/8 + k/4, rounded up to 64.
+constexpr size_t q8_rows_stride(int64_t k) { return (static_cast<size_t>(k) + static_cast<size_t>(k) / 8 + static_cast<size_t>(k) / 4 + 63) / 64 * 64; }
+/// Byte offset of plane d, and of plane s, in a row.
+constexpr size_t q8_rows_d(int64_t k) { return static_cast<size_t>(k); }
+constexpr size_t q8_rows_s(int64_t k) { return static_cast<size_t>(k) + static_cast<size_t>(k) / 8; }
+
+/// n_rows rows of k floats, x_stride floats apart, to rows q8_rows_stride(k) bytes apart.
+void quantise_q8_rows(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* rows);
+
+/// One row back to k floats: x = q * d.
+void decode_q8_row(const void* row, int64_t k, float* out);
+
+}  // namespace mainspring::inline v0

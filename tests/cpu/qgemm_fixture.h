@@ -1,0 +1,174 @@
+// What the qgemm tests share: weights as random blocks, activations as q8_rows, a run with red zones, and a reference in double.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <vector>
+
+#include "cpu/isa.h"
+#include "cpu/kernels/qgemm/qgemm.h"
+#include "quant/half.h"
+#include "quant/q8_rows.h"
+#include "quant/quant.h"
+
+namespace qgemm_test {
+
+using namespace mainspring;
+
+/// The kernels that can run in this process: by cpuid, and all of them in the lane that emulates instruction sets.
+inline std::vector<const QgemmKernel*> usable_kernels() {
+#if defined(MAINSPRING_EMULATE_ISA)
+  const IsaSet isa{~0u};
+#else
+  const IsaSet isa = detect_isa();
+#endif
+  std::vector<const QgemmKernel*> out;
+  for (const QgemmKernel& k : qgemm_kernels())
+    if (isa.has(k.isa)) out.push_back(&k);
+  return out;
+}
+
+/// Where a format keeps its f16 scales; random bytes there would give weights without bound.
+inline std::vector<int> scale_offsets(DType t) {
+  switch (t) {
+    case DType::q4_1: case DType::q5_1: case DType::q4_k: case DType::q5_k: return {0, 2};
+    case DType::q2_k: return {80, 82};
+    case DType::q3_k: return {108};
+    case DType::q6_k: return {208};
+    case DType::mxfp4: return {};
+    default: return {0};
+  }
+}
+
+struct Bytes : std::vector<std::byte> {
+  using std::vector<std::byte>::vector;
+};
+
+/// A 64-byte aligned buffer whose contents begin as 0xa5.
+class Aligned {
+ public:
+  explicit Aligned(size_t n) : store_(n + 64, std::byte{0xa5}) {
+    const auto at = reinterpret_cast<uintptr_t>(store_.data());
+    offset_ = (64 - at % 64) % 64;
+  }
+  std::byte* data() { return store_.data() + offset_; }
+
+ private:
+  std::vector<std::byte> store_;
+  size_t offset_ = 0;
+};
+
+/// `rows` weight rows of k in format t: every byte random, the scales of moderate size and either sign. scale 0 makes them all zero.
+inline Bytes random_weights(DType t, int64_t rows, int64_t k, uint32_t seed, float scale = 0.01f) {
+  std::mt19937 rng(seed);
+  const DTypeInfo info = info_of(t);
+  Bytes w(static_cast<size_t>(rows * k / info.block * info.bytes));
+  for (std::byte& b : w) b = static_cast<std::byte>(rng());
+  for (size_t at = 0; at < w.size(); at += static_cast<size_t>(info.bytes)) {
+    for (int o : scale_offsets(t)) {
+      const float f = scale * (static_cast<float>(rng() % 2001) - 1000) / 1000;
+      const uint16_t h = f32_to_f16(f);
+      std::memcpy(w.data() + at + o, &h, 2);
+    }
+    if (t == DType::mxfp4) w[at] = static_cast<std::byte>(scale == 0 ? 0 : 112 + rng() % 12);
+  }
+  return w;
+}
+
+struct Activations {
+  int64_t rows, k;
+  Aligned bytes;
+  int64_t stride() const { return static_cast<int64_t>(q8_rows_stride(k)); }
+  std::byte* row(int64_t r) { return bytes.data() + r * stride(); }
+};
+
+inline Activations random_activations(int64_t rows, int64_t k, uint32_t seed) {
+  std::mt19937 rng(seed);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(static_cast<size_t>(rows * k));
+  for (float& v : x) v = normal(rng);
+  Activations a{rows, k, Aligned(static_cast<size_t>(rows) * q8_rows_stride(k))};
+  quantise_q8_rows(x.data(), k, rows, k, a.bytes.data());
+  return a;
+}
+
+/// Rows whose q are all one value, with d = 1.
+inline Activations constant_activations(int64_t rows, int64_t k, int q, bool alternate) {
+  Activations a{rows, k, Aligned(static_cast<size_t>(rows) * q8_rows_stride(k))};
+  for (int64_t r = 0; r < rows; ++r) {
+    auto* v = reinterpret_cast<int8_t*>(a.row(r));
+    auto* d = reinterpret_cast<float*>(a.row(r) + q8_rows_d(k));
+    auto* s = reinterpret_cast<float*>(a.row(r) + q8_rows_s(k));
+    for (int64_t i = 0; i < k; ++i) v[i] = static_cast<int8_t>(alternate && i % 2 ? -q : q);
+    for (int64_t b = 0; b < k / 32; ++b) d[b] = 1;
+    for (int64_t b = 0; b < k / 16; ++b) s[b] = alternate ? 0.0f : static_cast<float>(16 * q);
+  }
+  return a;
+}
+
+struct Packed {
+  const QgemmKernel* kernel;
+  int64_t outputs, k;
+  Aligned panels;
+};
+
+inline Packed pack_weights(const QgemmKernel& kernel, const Bytes& w, int64_t outputs, int64_t k) {
+  const size_t row_bytes = w.size() / static_cast<size_t>(outputs), panel = kernel.panel_bytes(k);
+  Packed p{&kernel, outputs, k, Aligned(static_cast<size_t>(kernel.panel_count(outputs)) * panel)};
+  for (int64_t i = 0; i < kernel.panel_count(outputs); ++i)
+    kernel.pack(w.data() + static_cast<size_t>(i * kernel.width) * row_bytes, row_bytes, std::min<int64_t>(kernel.width, outputs - i * kernel.width), k,
+                p.panels.data() + static_cast<size_t>(i) * panel);
+  return p;
+}
+
+constexpr int kRedZone = 19;
+constexpr uint32_t kRedBits = 0x7fc0beef;
+
+/// y of rows [first, first + n) as bits, packed; false in *clean where something outside the valid outputs was written.
+inline std::vector<uint32_t> run_rows(Packed& p, Activations& x, int64_t first, int64_t n, bool* clean, const float* bias = nullptr) {
+  const int64_t stride = p.outputs + kRedZone;
+  std::vector<uint32_t> y(static_cast<size_t>(kRedZone + n * stride), kRedBits);
+  p.kernel->run({.panels = p.panels.data(), .x = x.row(first), .x_stride = x.stride(), .y = reinterpret_cast<float*>(y.data() + kRedZone),
+                 .y_stride = stride, .bias = bias, .k = p.k, .rows = n, .panels_count = p.kernel->panel_count(p.outputs), .outputs = p.outputs});
+  std::vector<uint32_t> out;
+  *clean = std::all_of(y.begin(), y.begin() + kRedZone, [](uint32_t v) { return v == kRedBits; });
+  for (int64_t r = 0; r < n; ++r) {
+    const auto row = y.begin() + kRedZone + r * stride;
+    out.insert(out.end(), row, row + p.outputs);
+    *clean = *clean && std::all_of(row + p.outputs, row + stride, [](uint32_t v) { return v == kRedBits; });
+  }
+  return out;
+}
+
+inline float float_of(uint32_t bits) {
+  float f;
+  std::memcpy(&f, &bits, 4);
+  return f;
+}
+
+/// What an output should be, and how far off f32 arithmetic may be: 2^-24 for each operation of the chain, times the size of the terms.
+/// A term is at most 4 * max|w| * |x| in its block: codes without their offset or min reach twice the largest weight, and so do offsets.
+struct Expected {
+  double value, tolerance;
+};
+inline Expected expected(DType t, const std::byte* row, const Activations& x, const std::byte* x_row) {
+  std::vector<float> w(static_cast<size_t>(x.k)), a(static_cast<size_t>(x.k));
+  format_of(t)->decode(row, x.k, w.data());
+  decode_q8_row(x_row, x.k, a.data());
+  double value = 0, size = 0;
+  for (size_t b = 0; b < w.size(); b += 32) {
+    double w_max = 0, x_sum = 0;
+    for (size_t i = b; i < b + 32; ++i) {
+      value += static_cast<double>(w[i]) * static_cast<double>(a[i]);
+      w_max = std::max(w_max, std::abs(static_cast<double>(w[i])));
+      x_sum += std::abs(static_cast<double>(a[i]));
+    }
+    size += 4 * w_max * x_sum;
+  }
+  const double operations = static_cast<double>(x.k) / 32 * 4 + 8;
+  return {value, 0x1p-24 * operations * size};
+}
+
+}  // namespace qgemm_test

@@ -1,0 +1,115 @@
+// The kernel table, the choice from it, and the q8_rows quantisers.
+#include <gtest/gtest.h>
+
+#include "tests/cpu/qgemm_fixture.h"
+
+namespace {
+
+using namespace mainspring;
+using namespace qgemm_test;
+
+TEST(QgemmSelect, PicksTheBestTheMachineHas) {
+  const QgemmKernel* k = select_qgemm(DType::q4_1, 576, IsaSet{}.with(Isa::avx2), nullptr);
+  ASSERT_NE(k, nullptr);
+  EXPECT_EQ(k->isa, Isa::avx2);
+  std::string why;
+  k = select_qgemm(DType::q4_1, 576, IsaSet{}, &why);
+  ASSERT_NE(k, nullptr);
+  EXPECT_EQ(k->isa, Isa::scalar);
+  EXPECT_NE(why.find("avx2 q4_1: not on this machine"), std::string::npos) << why;
+}
+
+TEST(QgemmSelect, TellsWhyNot) {
+  std::string why;
+  EXPECT_EQ(select_qgemm(DType::q4_k, 576, IsaSet{}.with(Isa::avx2), &why), nullptr);
+  EXPECT_NE(why.find("avx2 q4_k: k = 576, needs a multiple of 256"), std::string::npos) << why;
+  why.clear();
+  EXPECT_EQ(select_qgemm(DType::iq1_s, 256, IsaSet{}.with(Isa::avx2), &why), nullptr);
+  EXPECT_EQ(why, "qgemm: no kernel for weights in iq1_s");
+  EXPECT_EQ(select_qgemm(DType::q4_0, 0, IsaSet{}, nullptr), nullptr);
+}
+
+TEST(QgemmSelect, BestFirstAndScalarForEveryFormat) {
+  for (const QgemmKernel& k : qgemm_kernels()) {
+    const QgemmKernel* scalar = select_qgemm(k.weight, k.k_multiple, IsaSet{}, nullptr);
+    ASSERT_NE(scalar, nullptr) << k.name;
+    EXPECT_GE(k.isa, scalar->isa);
+    EXPECT_EQ(k.k_multiple, scalar->k_multiple);
+    EXPECT_EQ(k.k_multiple, info_of(k.weight).block);
+  }
+}
+
+// Rows that meet every rule of q8_rows.h: ties, zero blocks, tiny and huge values, infinities, NaN anywhere.
+std::vector<float> awkward_rows(int64_t rows, int64_t k) {
+  std::mt19937 rng(11);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(static_cast<size_t>(rows * k));
+  for (float& v : x) v = normal(rng);
+  const auto block = [&](size_t i) { return x.begin() + static_cast<int64_t>(i % (x.size() / 32)) * 32; };
+  std::fill_n(block(0), 32, 0.0f);
+  std::fill_n(block(1), 32, -0.0f);
+  block(2)[31] = std::nanf("");
+  block(3)[0] = -INFINITY;
+  for (int i = 0; i < 32; ++i) {
+    block(4)[i] = static_cast<float>(i) - 15.5f;  // with 127 below: exact ties
+    block(5)[i] = 0x1p-120f * static_cast<float>(i);
+    block(6)[i] = 0x1p-118f * static_cast<float>(i) / 31;
+    block(7)[i] = 0x1p127f / static_cast<float>(i + 1);
+    block(8)[i] = 0x1p-140f;
+    block(9)[i] = (i % 2 ? -3.0e38f : 3.0e38f);
+  }
+  block(4)[7] = 127;
+  block(6)[3] = 0x1p-118f;
+  return x;
+}
+
+TEST(QgemmQuantize, EveryKernelWritesTheReferenceBits) {
+  std::vector<QuantizeRowFn> kernels = {select_quantize_q8(IsaSet{})};
+  for (Isa isa : {Isa::avx2, Isa::avx512}) {
+#if defined(MAINSPRING_EMULATE_ISA)
+    kernels.push_back(select_quantize_q8(IsaSet{}.with(Isa::avx2).with(isa)));
+#else
+    if (detect_isa().has(isa)) kernels.push_back(select_quantize_q8(IsaSet{}.with(Isa::avx2).with(isa)));
+#endif
+  }
+  for (const int64_t k : {32, 64, 576, 2048}) {
+    const std::vector<float> x = awkward_rows(3, k);
+    Aligned want(3 * q8_rows_stride(k));
+    quantise_q8_rows(x.data(), k, 3, k, want.data());
+    for (QuantizeRowFn fn : kernels) {
+      for (int64_t r = 0; r < 3; ++r) {
+        Aligned got(q8_rows_stride(k) + 64);
+        fn(x.data() + r * k, k, got.data());
+        EXPECT_EQ(std::memcmp(got.data(), want.data() + static_cast<size_t>(r) * q8_rows_stride(k), static_cast<size_t>(k + k / 8 + k / 4)), 0) << k;
+        for (size_t i = static_cast<size_t>(k + k / 8 + k / 4); i < q8_rows_stride(k) + 64; ++i) ASSERT_EQ(got.data()[i], std::byte{0xa5}) << i;
+      }
+    }
+  }
+}
+
+TEST(CpuIsa, CapKeepsWhatIsBelow) {
+  const IsaSet all{(1u << kIsas) - 1};
+  Result<IsaSet> capped = cap(all, "avx2");
+  ASSERT_TRUE(capped);
+  EXPECT_TRUE(capped->has(Isa::avx2));
+  EXPECT_FALSE(cap(all, "avx2").value().has(Isa::avxvnni));
+  EXPECT_FALSE(cap(all, "avx2").value().has(Isa::amx));
+  EXPECT_EQ(cap(all, "scalar").value(), IsaSet{});
+  EXPECT_EQ(cap(all, "amx").value(), all);
+  EXPECT_EQ(cap(IsaSet{}, "amx").value(), IsaSet{});
+  Result<IsaSet> wrong = cap(all, "sse9");
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, Errc::invalid_argument);
+  EXPECT_NE(wrong.error().message.find("'sse9'"), std::string::npos);
+}
+
+TEST(CpuIsa, DetectionAgreesWithTheCompilersRuntime) {
+  const IsaSet isa = detect_isa();
+  EXPECT_TRUE(isa.has(Isa::scalar));
+#if defined(__x86_64__)
+  EXPECT_EQ(isa.has(Isa::avx2), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
+  EXPECT_TRUE(!isa.has(Isa::avx512) || (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")));
+#endif
+}
+
+}  // namespace

@@ -1,0 +1,69 @@
+#include <cmath>
+
+#include "support/op_test.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+using namespace optest;
+
+// Prefill, decode of one and of two sequences, a chunk over a block's edge, single rows on both sides of it, and none.
+const std::vector<StepSegments> kSteps = {
+    {{0, 5, 0, 0}}, {{0, 1, 0, 5}}, {{0, 1, 1, 0}, {1, 3, 0, 6}}, {}, {{0, 9, 0, 60}}, {{0, 1, 0, 63}}, {{0, 1, 0, 64}}, {{0, 2, 1, 127}, {2, 1, 0, 200}, {3, 4, 2, 30}}};
+const std::vector<StepSegments> kLong = {{{0, 1, 0, 700}}, {{0, 9, 0, 660}}};
+
+In keys(int64_t heads, int64_t d, DType t = DType::f32) { return state(StateKind::kv_keys, {13, heads, d, 64}, t); }
+In values(int64_t heads, int64_t d, DType t = DType::f32) { return state(StateKind::kv_values, {13, heads, 64, d}, t); }
+
+const std::vector<OpCase>& attention_cases() {
+  static const std::vector<OpCase> all = [] {
+    std::vector<OpCase> v;
+    auto add = [&v](std::string name, int64_t heads, int64_t kv, int64_t dk, int64_t dv, DType t, Attrs attrs, bool sinks = false) {
+      std::vector<In> in{rows({kN, heads, dk}), keys(kv, dk, t), values(kv, dv, t)};
+      if (sinks) in.push_back(vec({heads}));
+      attrs.set("scale", 1 / std::sqrt(static_cast<double>(dk)));
+      v.push_back({.name = name + " " + name_of(t), .op = "attention", .in = in, .attrs = attrs, .steps = kSteps});
+    };
+    for (DType t : {DType::f32, DType::f16}) {
+      add("64", 4, 4, 64, 64, t, {});
+      add("grouped", 6, 2, 64, 64, t, {});
+      add("group of seven", 7, 1, 32, 32, t, {});
+      add("odd", 3, 1, 41, 27, t, {});
+      add("one", 1, 1, 1, 1, t, {});
+      add("wide keys", 2, 1, 192, 128, t, {});
+      add("256", 2, 2, 256, 256, t, {});
+      add("window", 4, 2, 64, 64, t, {{"window", 50}});
+      add("window of one", 2, 1, 32, 32, t, {{"window", 1}});
+      add("softcap", 4, 2, 64, 64, t, {{"softcap", 2.0}});
+      add("sinks", 4, 2, 64, 64, t, {}, true);
+      add("all", 4, 2, 40, 40, t, {{"window", 17}, {"softcap", 5.0}}, true);
+      v.push_back({.name = std::string("not causal ") + name_of(t), .op = "attention", .in = {rows({kN, 4, 64}), keys(2, 64, t), values(2, 64, t)},
+                   .attrs = {{"scale", 0.125}, {"causal", 0}}, .steps = kSteps, .row_alone = false, .may_refuse = true});
+      v.push_back({.name = std::string("long ") + name_of(t), .op = "attention", .in = {rows({kN, 8, 64}), keys(2, 64, t), values(2, 64, t)},
+                   .attrs = {{"scale", 0.125}}, .steps = kLong});
+    }
+    return v;
+  }();
+  return all;
+}
+
+const std::vector<OpCase>& store_cases() {
+  static const std::vector<OpCase> all = [] {
+    std::vector<OpCase> v;
+    for (DType t : {DType::f32, DType::f16})
+      for (int64_t d : {1, 27, 64, 128}) {
+        const std::string name = std::string(name_of(t)) + " " + std::to_string(d);
+        v.push_back({.name = "keys " + name, .op = "kv_store", .in = {keys(3, d, t), rows({kN, 3, d}, Fill::wide)}, .attrs = {{"values", 0}}, .steps = kSteps});
+        v.push_back({.name = "values " + name, .op = "kv_store", .in = {values(3, d, t), rows({kN, 3, d}, Fill::wide)}, .attrs = {{"values", 1}}, .steps = kSteps});
+        if (d != 64) v.push_back({.name = "values, not told " + name, .op = "kv_store", .in = {values(2, d, t), rows({kN, 2, d})}, .steps = kSteps});
+      }
+    return v;
+  }();
+  return all;
+}
+
+MAINSPRING_OP_TEST(OpAttention, attention_cases());
+MAINSPRING_OP_TEST(OpKvStore, store_cases());
+
+}  // namespace
+}  // namespace mainspring::inline v0

@@ -1,0 +1,47 @@
+// A model in memory for tests of architectures: keys and tensors, and the graph that lib/arch builds from them.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "arch/arch.h"
+
+namespace mainspring::inline v0::test {
+
+class ArchModel {
+ public:
+  explicit ArchModel(std::string_view arch);
+  /// Keys after "<arch>."; a whole number is stored as u32, another as f32. A second value replaces the first.
+  void number(std::string_view key, double value);
+  void flag(std::string_view key, bool value);
+  void text(std::string_view key, std::string_view value);
+  void list(std::string_view key, const std::vector<double>& values);
+  void remove_key(std::string_view key);
+  /// Extents outer to inner; values may be missing (zeros).
+  void tensor(std::string_view name, const std::vector<int64_t>& extents, std::vector<float> values = {});
+  void remove_tensor(std::string_view name);
+  bool has_tensor(std::string_view name) const { return find(name) != nullptr; }
+  /// The graph points into this object.
+  Result<Graph> build(ModelFacts* facts = nullptr) const;
+
+ private:
+  struct Tensor {
+    std::string name;
+    std::vector<float> values;
+    WeightTensor weight;
+  };
+  void put(std::string_view key, MetaValue value);
+  const WeightTensor* find(std::string_view name) const;
+
+  std::string arch_;
+  std::deque<std::pair<std::string, MetaValue>> keys_;
+  std::deque<std::string> texts_;
+  std::deque<std::vector<float>> lists_;
+  std::deque<Tensor> tensors_;
+};
+
+/// Llama of two layers that fits together: d_model 32, 2 heads, vocabulary 16.
+ArchModel tiny_llama();
+
+}  // namespace mainspring::inline v0::test
