@@ -9,8 +9,8 @@ namespace mainspring::inline v0::activation {
 
 inline double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 inline double silu(double x) { return x == 0 ? x : x * sigmoid(x); }
-/// The tanh form of Hendrycks and Gimpel, arXiv:1606.08415.
-inline double gelu(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x))); }
+/// The tanh form of Hendrycks and Gimpel, arXiv:1606.08415: (1 + tanh z) / 2 is sigmoid(2z), which does not cancel where x is far below 0.
+inline double gelu(double x) { return x * sigmoid(2 * std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)); }
 inline double gelu_erf(double x) { return 0.5 * x * std::erfc(-x / std::numbers::sqrt2); }
 inline double gelu_quick(double x) { return x * sigmoid(1.702 * x); }
 inline double relu(double x) { return x > 0 ? x : (x < 0 ? 0 : x + 0.0); }  // NaN stays NaN, -0 becomes 0

@@ -34,6 +34,7 @@ class GemmRun {
     x_ = kernel_test::floats({p.rows, p.k}, 7, 1, true, 3);
     w_ = kernel_test::weights(p.dtype, {p.outputs, p.k}, 11);
     bias_ = kernel_test::vector_of({p.outputs}, 13);
+    if (!gemm_packs(p.dtype)) return;  // block formats are only decoded
     panels_ = Guarded(gemm_panel_bytes(p.dtype, p.k) * static_cast<size_t>(gemm_panel_count(p.outputs)));
     for (int64_t i = 0; i < gemm_panel_count(p.outputs); ++i)
       gemm_pack(p.dtype, w_.row(i * 16), static_cast<size_t>(w_.row_bytes()), std::min<int64_t>(16, p.outputs - 16 * i), p.k,

@@ -22,6 +22,8 @@ const std::vector<OpCase>& attention_cases() {
       std::vector<In> in{rows({kN, heads, dk}), keys(kv, dk, t), values(kv, dv, t)};
       if (sinks) in.push_back(vec({heads}));
       attrs.set("scale", 1 / std::sqrt(static_cast<double>(dk)));
+      const bool often = name == "grouped" || name == "odd" || name == "wide keys" || name == "all";
+      if (t == DType::f16 && !often) return;  // how a key is stored does not change which are seen
       v.push_back({.name = name + " " + name_of(t), .op = "attention", .in = in, .attrs = attrs, .steps = kSteps});
     };
     for (DType t : {DType::f32, DType::f16}) {

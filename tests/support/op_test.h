@@ -6,7 +6,7 @@
 // alone, one step a row; steps of no rows. An operator without a binder is skipped: it runs the reference. A binder that refuses is a
 // failure, unless the case says that it may.
 //
-// Tolerance of an f32 result: 4 ε (√depth · S + |y|) + the least normal float. S is how much y moves, per unit, when every float input moves
+// Tolerance of an f32 result: ε (4 √depth · S + 4 |y|) + the least normal float (8 |y| for pointwise functions). S is how much y moves, per unit, when every float input moves
 // by a relative step: it is the condition of the problem, measured on the reference. depth is the longest reduction (1 for pointwise ops):
 // its root is how rounding errors of a sum grow. Ops that only move, add or multiply once, integers and quantised rows are compared exactly.
 //
