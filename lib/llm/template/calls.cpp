@@ -118,7 +118,7 @@ Result<void> Evaluator::bind_macro(const Macro& macro, const Arguments& args, Ac
 
 Result<Value> Evaluator::call_macro(const Macro& macro, const Arguments& args) {
   const Stmt& s = *macro.definition;
-  if (call_depth_ >= options_.limits.max_call_depth) return exhausted("macros call each other deeper than {}", options_.limits.max_call_depth);
+  if (call_depth_ >= options_.limits.max_call_depth) return heap_.call_depth_error();
   MAINSPRING_TRY(Activation * act, new_activation(*s.function, macro.closure));
   MAINSPRING_TRY_VOID(bind_macro(macro, args, *act));
   ++call_depth_;

@@ -92,7 +92,7 @@ Error Evaluator::locate(uint32_t at, Error e) {
 }
 
 Result<void> Evaluator::enter_level() {
-  if (depth_ >= options_.limits.max_depth) return exhausted("evaluation is nested deeper than {}", options_.limits.max_depth);
+  if (depth_ >= options_.limits.max_depth) return heap_.depth_error();
   ++depth_;
   return {};
 }
@@ -101,7 +101,7 @@ Result<Value> Evaluator::eval(const Expr& e) {
   if (e.kind == ExprKind::constant) return e.value;
   if (e.kind == ExprKind::name) return eval_name(e);
   Level level(depth_);
-  if (depth_ > options_.limits.max_depth) return locate(e.at, exhausted("evaluation is nested deeper than {}", options_.limits.max_depth));
+  if (depth_ > options_.limits.max_depth) return locate(e.at, heap_.depth_error());
   if (Result<void> ok = heap_.charge(); !ok) return locate(e.at, std::move(ok).error());
   return located(e.at, eval_kind(e));
 }

@@ -134,7 +134,7 @@ Result<Evaluator::Flow> Evaluator::exec_for(const Stmt& s) {
 }
 
 Result<Value> Evaluator::render_recursive(const Stmt& s, Value iterable, Activation* closure, int64_t depth) {
-  if (call_depth_ >= options_.limits.max_call_depth) return exhausted("a loop recurses deeper than {}", options_.limits.max_call_depth);
+  if (call_depth_ >= options_.limits.max_call_depth) return heap_.call_depth_error();
   MAINSPRING_TRY(Activation * act, new_activation(*s.function, closure));
   Loop* loop = heap_.make<Loop>();
   loop->statement = &s;
@@ -153,7 +153,7 @@ Result<Value> Evaluator::render_recursive(const Stmt& s, Value iterable, Activat
 }
 
 Result<Value> Evaluator::call_loop(Loop& loop, Value iterable) {
-  if (!loop.statement->recursive) return invalid("the loop must have the 'recursive' marker to be called recursively");
+  if (!loop.statement->recursive) return Error{Errc::invalid_argument, "the loop must have the 'recursive' marker to be called recursively"};
   return render_recursive(*loop.statement, iterable, loop.closure, loop.depth0 + 1);
 }
 

@@ -83,7 +83,7 @@ Result<Evaluator::Flow> Evaluator::exec(const Body& body) {
 
 Result<Evaluator::Flow> Evaluator::exec(const Stmt& s) {
   Level level(depth_);
-  if (depth_ > options_.limits.max_depth) return locate(s.at, exhausted("evaluation is nested deeper than {}", options_.limits.max_depth));
+  if (depth_ > options_.limits.max_depth) return locate(s.at, heap_.depth_error());
   if (Result<void> ok = heap_.charge(); !ok) return locate(s.at, std::move(ok).error());
   switch (s.kind) {
     case StmtKind::if_: return exec_if(s);
@@ -248,7 +248,7 @@ Result<void> Evaluator::exec_call_block(const Stmt& s) {
 }
 
 Result<void> Evaluator::exec_block(const Stmt& s) {
-  if (call_depth_ >= options_.limits.max_call_depth) return exhausted("blocks nest deeper than {}", options_.limits.max_call_depth);
+  if (call_depth_ >= options_.limits.max_call_depth) return heap_.call_depth_error();
   Dict* visible = nullptr;
   if (s.scoped) {
     visible = make_dict(heap_);

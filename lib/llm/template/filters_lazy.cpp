@@ -52,7 +52,7 @@ Result<bool> start(Evaluator& ev, Generator& g) {
 // ---- map --------------------------------------------------------------------------------------------------------------------
 Result<void> prepare_map(Evaluator& ev, Generator& g) {
   if (!g.positional.empty()) {
-    if (!g.positional[0].is_string()) return invalid("map: the filter's name must be a string, not {}", type_name(g.positional[0]));
+    if (!g.positional[0].is_string()) return type_error("map: the filter's name must be a string", g.positional[0]);
     return {};
   }
   Value attribute;
@@ -91,7 +91,7 @@ Result<bool> passes(Evaluator& ev, const Generator& g, Value item) {
   }
   if (g.positional.size() <= off) return truthy(item);
   Value name = g.positional[off];
-  if (!name.is_string()) return invalid("a test's name must be a string, not {}", type_name(name));
+  if (!name.is_string()) return type_error("a test's name must be a string", name);
   return ev.apply_test(name.text(), item, g.rest(off + 1));
 }
 
@@ -101,7 +101,7 @@ Result<bool> step_select(Evaluator& ev, Iterator& it, Value& out) {
   MAINSPRING_TRY(bool any, start(ev, g));
   if (!any) return false;
   if (fresh && g.by_attribute) {
-    if (g.positional.empty()) return invalid("missing parameter for attribute name");
+    if (g.positional.empty()) return Error{Errc::invalid_argument, "missing parameter for attribute name"};
     MAINSPRING_TRY(g.path, attribute_path(ev.heap(), g.positional[0]));
   }
   for (;;) {

@@ -5,6 +5,12 @@
 
 namespace mainspring::inline v0::jinja {
 
+Error Heap::memory_error() const { return exhausted("values take more than {} bytes", limits_.max_memory_bytes); }
+Error Heap::steps_error() const { return exhausted("rendering takes more than {} steps", limits_.max_steps); }
+Error Heap::depth_error() const { return exhausted("evaluation is nested deeper than {}", limits_.max_depth); }
+Error Heap::call_depth_error() const { return exhausted("calls are nested deeper than {}", limits_.max_call_depth); }
+Error TextBuilder::over_error() const { return exhausted("text grows beyond {} bytes", limit_); }
+
 // Chunks double with use, from 16 KiB to 1 MiB, so that a small prompt touches little memory and a large one few chunks.
 char* Heap::grow(Region& region, size_t bytes) {
   size_t size = std::clamp<size_t>(used_, size_t{16} << 10, size_t{1} << 20);

@@ -28,7 +28,7 @@ class Heap {
   /// Counts work. Small objects may overshoot the memory limit by what is made between two charges.
   Result<void> charge(int64_t steps = 1) {
     steps_ += steps;
-    if (steps_ > limits_.max_steps) return exhausted("rendering takes more than {} steps", limits_.max_steps);
+    if (steps_ > limits_.max_steps) return steps_error();
     if (used_ > limits_.max_memory_bytes) return memory_error();
     return {};
   }
@@ -61,7 +61,11 @@ class Heap {
 
   /// Bytes left before the memory limit.
   [[nodiscard]] size_t room() const { return used_ < limits_.max_memory_bytes ? limits_.max_memory_bytes - used_ : 0; }
-  Error memory_error() const { return exhausted("values take more than {} bytes", limits_.max_memory_bytes); }
+  // Apart from their callers, because a formatted message takes half a KiB of stack, and the callers recurse.
+  Error memory_error() const;
+  Error steps_error() const;
+  Error depth_error() const;
+  Error call_depth_error() const;
 
  private:
   struct Region {
@@ -104,7 +108,7 @@ class TextBuilder {
   [[nodiscard]] Heap& heap() const { return *heap_; }
   /// Namespaces whose repr is being written: the only values that can hold themselves.
   std::vector<const void*>& open_objects() { return open_objects_; }
-  [[nodiscard]] Error over_error() const { return exhausted("text grows beyond {} bytes", limit_); }
+  [[nodiscard]] Error over_error() const;
 
  private:
   Heap* heap_;

@@ -170,16 +170,14 @@ std::string real_repr(double v) {
   std::string digits;
   for (char c : text.substr(negative ? 1 : 0, e - (negative ? 1 : 0)))
     if (c != '.') digits += c;
-  std::string out = negative ? "-" : "";
+  const std::string_view all = digits, sign = negative ? "-" : "";
   int n = static_cast<int>(digits.size());
-  if (exponent < -4 || exponent >= 16) {
-    out += digits[0];
-    if (n > 1) out += "." + digits.substr(1);
-    return out + fmt::format("e{}{:02}", exponent < 0 ? '-' : '+', std::abs(exponent));
-  }
-  if (exponent < 0) return out + "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
-  if (n <= exponent + 1) return out + digits + std::string(static_cast<size_t>(exponent + 1 - n), '0') + ".0";
-  return out + digits.substr(0, static_cast<size_t>(exponent + 1)) + "." + digits.substr(static_cast<size_t>(exponent + 1));
+  if (exponent < -4 || exponent >= 16)
+    return fmt::format("{}{}{}{}e{}{:02}", sign, all.substr(0, 1), n > 1 ? "." : "", all.substr(1), exponent < 0 ? '-' : '+', std::abs(exponent));
+  if (exponent < 0) return fmt::format("{}0.{:0>{}}", sign, all, n - exponent - 1);
+  auto whole = static_cast<size_t>(exponent + 1);
+  if (n <= exponent + 1) return fmt::format("{}{:0<{}}.0", sign, all, whole);
+  return fmt::format("{}{}.{}", sign, all.substr(0, whole), all.substr(whole));
 }
 
 namespace {

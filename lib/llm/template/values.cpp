@@ -261,6 +261,8 @@ std::string_view type_name(Value v) {
   return "object";
 }
 
+Error type_error(std::string_view what, Value got) { return invalid("{}, not {}", what, type_name(got)); }
+
 Error undefined_error(const Undefined& u) {
   if (!u.hint.empty()) return invalid("{}", u.hint);
   if (u.owner.empty()) return invalid("'{}' is undefined", u.name);

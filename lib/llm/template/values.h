@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -209,6 +210,8 @@ Result<Value> from_json(Heap& heap, const JsonValue& json, int depth = 0);
 bool truthy(Value v);
 /// Python's name of the type ("str", "dict", …), for messages.
 std::string_view type_name(Value v);
+/// "{what}, not {type of got}".
+Error type_error(std::string_view what, Value got);
 /// "'name' is undefined", "'dict object' has no attribute 'x'", …
 Error undefined_error(const Undefined& u);
 Result<bool> equals(Heap& heap, Value a, Value b, int depth = 0);
