@@ -1,6 +1,6 @@
 #include "cpu/executor.h"
 
-#include <chrono>
+#include "core/clock.h"
 
 namespace mainspring::inline v0::cpu {
 namespace {
@@ -20,8 +20,6 @@ constexpr int64_t kMaxTiles = static_cast<int64_t>(kMask) - 4096;
 constexpr uint64_t step_of(uint64_t claim) { return claim >> (2 * kField); }
 constexpr uint64_t tiles_of(uint64_t claim) { return claim >> kField & kMask; }
 constexpr uint64_t next_of(uint64_t claim) { return claim & kMask; }
-
-int64_t now_ns() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 

@@ -1,10 +1,10 @@
 #include "mainspring/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "core/checked.h"
+#include "core/clock.h"
 #include "core/context_impl.h"
 #include "core/error.h"
 #include "runtime/session_impl.h"
@@ -15,8 +15,6 @@ namespace {
 constexpr int kMaxBatchTokens = 65536;
 constexpr int kMaxSequences = 4096;
 constexpr int64_t kMaxContext = int64_t{1} << 27;
-
-int64_t now_ns() { return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 int64_t blocks_per_sequence(const SessionOptions& o) { return ceil_div(o.max_context, kKvBlock); }
 
