@@ -63,7 +63,7 @@ struct ContextOptions {
   LogSink log = nullptr;           ///< null: silence (unless MAINSPRING_LOG is set)
   void* log_user = nullptr;
   Level log_level = Level::info;
-  std::string cpu_isa;             ///< caps the instruction set like MAINSPRING_CPU_ISA; empty: what the processor has
+  std::string cpu_isa{};           ///< caps the instruction set like MAINSPRING_CPU_ISA; empty: what the processor has
 };
 
 /// A handle to the host's resources; cheap to copy. Objects that the pointers name must outlive every Model and Session made with it.

@@ -36,7 +36,7 @@ enum class Logits : uint8_t { none, last, all };
 /// Tokens to append to one sequence.
 struct StepItem {
   int sequence = 0;
-  std::span<const int32_t> tokens;  ///< at least one
+  std::span<const int32_t> tokens{};  ///< at least one
   Logits logits = Logits::last;
 };
 

@@ -69,13 +69,19 @@ struct ChatMessage {
 };
 struct ChatOptions {
   bool add_generation_prompt = true;
-  std::string variables_json;  ///< further template variables as one JSON object (`tools`, `enable_thinking`, …); empty: none
-  std::string now;             ///< what strftime_now tells, "2026-01-15T12:30:00"; empty: the system's clock
+  std::string variables_json{};  ///< further template variables as one JSON object (`tools`, `enable_thinking`, …); empty: none
+  std::string now{};             ///< what strftime_now tells, "2026-01-15T12:30:00"; empty: the system's clock
 };
 /// Renders the conversation through the model's own template (tokenizer.chat_template), as Jinja would.
 /// Errors: not_found (no template), invalid_argument (the template refuses, or its error with line and column), unsupported,
 /// resource_exhausted (a template that does not end).
 MAINSPRING_API Result<std::string> render_chat(const Model& model, std::span<const ChatMessage> messages, const ChatOptions& options = {});
+/// Renders the model's own template with the variables of a JSON object (`messages`, `tools`, …); bos_token and eos_token are the model's
+/// unless given. Errors: as render_chat.
+MAINSPRING_API Result<std::string> render_chat_json(const Model& model, std::string_view variables_json, std::string_view now = {});
+/// Renders the conversation and tokenizes it: special tokens of the template become tokens, and BOS stands once, whether the template writes it or
+/// the model's metadata asks for it. Errors: as render_chat and tokenize.
+MAINSPRING_API Result<std::vector<int32_t>> tokenize_chat(const Model& model, std::span<const ChatMessage> messages, const ChatOptions& options = {});
 /// Renders any template with the variables of a JSON object.
 MAINSPRING_API Result<std::string> render_template(std::string_view source, std::string_view variables_json, std::string_view now = {});
 
@@ -98,10 +104,10 @@ struct SamplingParams {
   int32_t penalty_last = 64;     ///< tokens looked back on; 0: off, -1: all
   float dry_multiplier = 0.0f, dry_base = 1.75f;  ///< 0: off
   int32_t dry_allowed_length = 2, dry_last = -1;
-  std::vector<int32_t> dry_breakers;  ///< tokens that end a repetition's reach
+  std::vector<int32_t> dry_breakers{};  ///< tokens that end a repetition's reach
   int32_t mirostat = 0;          ///< 0: off, 2: Mirostat 2.0, Basu et al. 2020, arXiv:2007.14966
   float mirostat_tau = 5.0f, mirostat_eta = 0.1f;
-  std::vector<std::pair<int32_t, float>> logit_bias;
+  std::vector<std::pair<int32_t, float>> logit_bias{};
   uint64_t seed = 0;             ///< the random number at position p is Philox4x32-10 of (seed, p): speculation and batching cannot shift it
 };
 
@@ -132,7 +138,7 @@ MAINSPRING_API int32_t argmax(std::span<const float> logits);
 
 struct GenerateOptions {
   int64_t max_tokens = 256;
-  SamplingParams sampling;
+  SamplingParams sampling{};
   int sequence = 0;
   bool ignore_end = false;                    ///< go on after an end token
   const std::atomic<bool>* cancel = nullptr;  ///< stops cleanly, also in the middle of the prompt
@@ -140,7 +146,7 @@ struct GenerateOptions {
   void* progress_user = nullptr;
 };
 
-enum class Finish : uint8_t { end_token, max_tokens, stopped, cancelled };
+enum class Finish : uint8_t { end_token, max_tokens, context_full, stopped, cancelled };
 
 struct GenerateResult {
   std::vector<int32_t> tokens;  ///< the end token included

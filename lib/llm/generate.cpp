@@ -33,7 +33,10 @@ Result<GenerateResult> generate(Session& session, std::span<const int32_t> promp
   begin = std::chrono::steady_clock::now();
   while (static_cast<int64_t>(out.tokens.size()) < options.max_tokens) {
     if (!result && result.error().code == Errc::cancelled) out.finish = Finish::cancelled;
-    if (!result && result.error().code == Errc::resource_exhausted && !out.tokens.empty()) break;  // the context is full
+    if (!result && result.error().code == Errc::resource_exhausted && !out.tokens.empty()) {
+      out.finish = Finish::context_full;
+      break;
+    }
     if (!result && out.finish != Finish::cancelled) return std::move(result).error();
     if (out.finish == Finish::cancelled) break;
     const int32_t id = sampler.sample(result->row(0));

@@ -38,6 +38,20 @@ Result<RenderOptions> render_options(std::string_view now) {
   return o;
 }
 
+/// The model's template over `variables`, with the model's own texts of BOS and EOS where none are given.
+Result<std::string> render_with(const Model& model, JsonValue variables, std::string_view now) {
+  MAINSPRING_TRY(const ChatTemplate* chat, chat_template_of(model));
+  if (const auto tokenizer = tokenizer_of(model)) {
+    const auto text = [&](int32_t id) { return JsonValue::string(std::string(id < 0 ? std::string_view() : (*tokenizer)->text(id))); };
+    if (variables.find("bos_token") == nullptr) variables.set("bos_token", text((*tokenizer)->bos()));
+    if (variables.find("eos_token") == nullptr) variables.set("eos_token", text((*tokenizer)->eos()));
+  }
+  MAINSPRING_TRY(const RenderOptions render, render_options(now));
+  auto out = chat->render(variables, render);
+  if (!out) return within("chat template", std::move(out).error());
+  return out;
+}
+
 }  // namespace
 
 Result<const TokenizerImpl*> tokenizer_of(const Model& model) {
@@ -105,7 +119,6 @@ TextStream& TextStream::operator=(TextStream&&) noexcept = default;
 TextStream::~TextStream() = default;
 
 Result<std::string> render_chat(const Model& model, std::span<const ChatMessage> messages, const ChatOptions& options) {
-  MAINSPRING_TRY(const ChatTemplate* chat, chat_template_of(model));
   JsonValue variables = JsonValue::object();
   if (!options.variables_json.empty()) {
     MAINSPRING_TRY(variables, JsonValue::parse(options.variables_json));
@@ -115,15 +128,21 @@ Result<std::string> render_chat(const Model& model, std::span<const ChatMessage>
   for (const ChatMessage& m : messages) list.push_back(JsonValue::object({{"role", JsonValue::string(m.role)}, {"content", JsonValue::string(m.content)}}));
   variables.set("messages", JsonValue::array(std::move(list)));
   variables.set("add_generation_prompt", JsonValue::boolean(options.add_generation_prompt));
-  if (const auto tokenizer = tokenizer_of(model)) {
-    const auto text = [&](int32_t id) { return JsonValue::string(std::string(id < 0 ? std::string_view() : (*tokenizer)->text(id))); };
-    if (variables.find("bos_token") == nullptr) variables.set("bos_token", text((*tokenizer)->bos()));
-    if (variables.find("eos_token") == nullptr) variables.set("eos_token", text((*tokenizer)->eos()));
-  }
-  MAINSPRING_TRY(const RenderOptions render, render_options(options.now));
-  auto out = chat->render(variables, render);
-  if (!out) return within("chat template", std::move(out).error());
-  return out;
+  return render_with(model, std::move(variables), options.now);
+}
+
+Result<std::string> render_chat_json(const Model& model, std::string_view variables_json, std::string_view now) {
+  MAINSPRING_TRY(JsonValue variables, JsonValue::parse(variables_json));
+  if (!variables.is_object()) return invalid("chat: the variables are not a JSON object");
+  return render_with(model, std::move(variables), now);
+}
+
+Result<std::vector<int32_t>> tokenize_chat(const Model& model, std::span<const ChatMessage> messages, const ChatOptions& options) {
+  MAINSPRING_TRY(const std::string text, render_chat(model, messages, options));
+  MAINSPRING_TRY(std::vector<int32_t> ids, tokenize(model, text, {.add_special = false, .parse_special = true}));
+  MAINSPRING_TRY(const TokenInfo info, token_info(model));
+  if (info.add_bos && info.bos >= 0 && (ids.empty() || ids.front() != info.bos)) ids.insert(ids.begin(), info.bos);
+  return ids;
 }
 
 Result<std::string> render_template(std::string_view source, std::string_view variables_json, std::string_view now) {

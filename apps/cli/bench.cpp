@@ -1,0 +1,153 @@
+// bench: load, prefill and decode of one model, each after an unmeasured warm-up, beside what the machine could do.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <numeric>
+
+#include "common.h"
+#include "roof/roof.h"
+
+namespace cli {
+namespace {
+
+struct Options {
+  Common common;
+  int64_t prompt = 512, generate = 128, depth = 0;
+  int parallel = 1, repeat = 3;
+  bool exact = false;
+};
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
+
+Json spread(const std::vector<double>& v) {
+  if (v.empty()) return nullptr;
+  return {{"median", median(v)}, {"min", *std::min_element(v.begin(), v.end())}, {"max", *std::max_element(v.begin(), v.end())}};
+}
+
+int64_t peak_rss_bytes() {
+  rusage use{};
+  getrusage(RUSAGE_SELF, &use);
+  return int64_t{use.ru_maxrss} * 1024;
+}
+
+/// The same work for every sequence; ids go round the vocabulary so that no two positions are alike.
+class Work {
+ public:
+  Work(ms::Session& session, const Options& o, const std::atomic<bool>& cancel) : session_(session), options_(o), step_{.cancel = &cancel} {
+    const int64_t n = std::max({o.prompt, o.depth, int64_t{1}});
+    const int64_t vocabulary = session.model().vocabulary_size();
+    for (int64_t i = 0; i < n; ++i) ids_.push_back(static_cast<int32_t>((i * 7919 + 17) % vocabulary));
+  }
+
+  void clear() {
+    for (int s = 0; s < options_.parallel; ++s) must(session_.truncate(s, 0));
+  }
+  /// Appends n tokens to each sequence in one call; seconds that it took.
+  double feed(int64_t n, ms::Logits logits) {
+    if (n == 0) return 0;
+    std::vector<ms::StepItem> items;
+    for (int s = 0; s < options_.parallel; ++s) items.push_back({s, std::span(ids_).first(static_cast<size_t>(n)), logits});
+    const auto begin = Clock::now();
+    must(session_.step(items, step_));
+    return seconds_since(begin);
+  }
+  double decode(int64_t n) {
+    std::vector<int32_t> next(static_cast<size_t>(options_.parallel), ids_[0]);
+    std::vector<ms::StepItem> items;
+    for (int s = 0; s < options_.parallel; ++s) items.push_back({s, std::span(next).subspan(static_cast<size_t>(s), 1), ms::Logits::last});
+    const auto begin = Clock::now();
+    for (int64_t i = 0; i < n; ++i) {
+      const ms::StepResult r = must(session_.step(items, step_));
+      for (int s = 0; s < options_.parallel; ++s) next[static_cast<size_t>(s)] = ms::argmax(r.row(s));
+    }
+    return seconds_since(begin);
+  }
+
+ private:
+  ms::Session& session_;
+  const Options& options_;
+  ms::StepOptions step_;
+  std::vector<int32_t> ids_;
+};
+
+/// Multiply-adds a token, two ops each: every matrix but the embedding that is only looked up.
+double ops_per_token(const ms::Model& model) {
+  double ops = 0;
+  for (const ms::WeightInfo& w : model.weights())
+    if (w.shape.rank() >= 2 && w.name != "token_embd.weight" && w.name != "output.weight") ops += 2.0 * static_cast<double>(w.shape.elements());
+  return ops;
+}
+
+void bench(const Options& o) {
+  const auto& cancel = interrupted();
+  const auto begin = Clock::now();
+  const ms::Model model = o.common.open();
+  const int64_t context = o.depth + o.prompt + o.generate + 1;
+  ms::Session session = must(ms::Session::create(model, {.max_context = context, .max_sequences = o.parallel, .exact = o.exact}));
+  const double load = seconds_since(begin);
+  Work work(session, o, cancel);
+  Progress progress("bench", "runs");
+  progress.update(0, o.repeat + 1);
+  work.feed(std::max<int64_t>(o.prompt, 1), ms::Logits::last);  // warm-up
+  const double first_token = seconds_since(begin);
+  work.decode(std::min<int64_t>(o.generate, 4));
+  std::vector<double> prefill, decode;
+  for (int r = 0; r < o.repeat; ++r) {
+    progress.update(r + 1, o.repeat + 1);
+    work.clear();
+    work.feed(o.depth, ms::Logits::none);
+    const double p = work.feed(o.prompt, ms::Logits::last);
+    if (o.prompt > 0) prefill.push_back(static_cast<double>(o.prompt * o.parallel) / p);
+    const double d = work.decode(o.generate);
+    if (o.generate > 0) decode.push_back(static_cast<double>(o.generate * o.parallel) / d);
+  }
+  progress.clear();
+  const int64_t rss = peak_rss_bytes();  // before the roof's own buffers
+  const int threads = session.options().threads;
+  const mainspring::roof::Roof roof = mainspring::roof::measure(threads);
+  const double decode_share = median(decode) / o.parallel * static_cast<double>(session.bytes_per_token()) / roof.read_bytes_per_s;
+  const double prefill_share = median(prefill) * ops_per_token(model) / roof.int8_ops_per_s;
+  if (o.common.json)
+    return print({{"model", o.common.model},
+                  {"threads", threads},
+                  {"load_ms", load * 1e3},
+                  {"first_token_ms", first_token * 1e3},
+                  {"prefill_tokens_per_s", spread(prefill)},
+                  {"decode_tokens_per_s", spread(decode)},
+                  {"peak_rss_bytes", rss},
+                  {"roof",
+                   {{"decode", decode.empty() ? Json() : Json(decode_share)},
+                    {"prefill", prefill.empty() ? Json() : Json(prefill_share)},
+                    {"read_bytes_per_s", roof.read_bytes_per_s},
+                    {"int8_ops_per_s", roof.int8_ops_per_s},
+                    {"bytes_per_token", session.bytes_per_token()}}}});
+  std::printf("load          %10.1f ms\nfirst token   %10.1f ms (after %lld prompt tokens)\n", load * 1e3, first_token * 1e3, static_cast<long long>(std::max<int64_t>(o.prompt, 1)));
+  const auto line = [](const char* name, const std::vector<double>& v, double share, const char* of) {
+    if (!v.empty())
+      std::printf("%-13s %10.1f tokens/s (%.1f to %.1f), %.0f %% of the %s\n", name, median(v), *std::min_element(v.begin(), v.end()), *std::max_element(v.begin(), v.end()), share * 100, of);
+  };
+  line("prefill", prefill, prefill_share, "int8 peak");
+  line("decode", decode, decode_share, "read bandwidth");
+  std::printf("peak memory   %10.1f MB\nthreads       %10d\n", static_cast<double>(rss) / 1e6, threads);
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+  auto o = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("bench", "load, prefill and decode speed");
+  o->common.add(*verb);
+  verb->add_option("--prompt", o->prompt, "tokens of the prefill")->capture_default_str()->check(CLI::Range(0, 1 << 24));
+  verb->add_option("--generate", o->generate, "tokens to decode")->capture_default_str()->check(CLI::Range(0, 1 << 24));
+  verb->add_option("--depth", o->depth, "tokens already in the context, unmeasured")->capture_default_str()->check(CLI::Range(0, 1 << 24));
+  verb->add_option("--parallel", o->parallel, "sequences at once")->capture_default_str()->check(CLI::Range(1, 4096));
+  verb->add_option("--repeat", o->repeat, "measured runs")->capture_default_str()->check(CLI::Range(1, 10000));
+  verb->add_flag("--exact", o->exact, "f32 activations and KV: the reference arithmetic");
+  verb->callback([=] { bench(*o); });
+}
+
+}  // namespace cli

@@ -1,0 +1,148 @@
+// info: what is in a file and what a session of it will take. explain: node → kernel → bytes → why.
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "common.h"
+
+namespace cli {
+namespace {
+
+struct Options {
+  Common common;
+  int64_t context = 0;
+  int sequences = 1;
+  bool exact = false, tensors = false;
+};
+
+ms::SessionOptions session_options(const Options& o) { return {.max_context = o.context, .max_sequences = o.sequences, .exact = o.exact}; }
+
+/// A metadata value; arrays longer than `limit` by their length.
+Json value_of(const ms::MetaValue& v, uint64_t limit) {
+  using Type = ms::MetaValue::Type;
+  if (v.type == Type::string) return std::string(v.text);
+  if (v.type == Type::boolean) return v.bits != 0;
+  if (v.type == Type::u64) return v.bits;
+  if (v.is_integer()) return *v.as_int();
+  if (v.is_float()) return *v.as_float();
+  if (v.count > limit) return {{"array_of", v.count}};
+  Json list = Json::array();
+  for (uint64_t i = 0; i < v.count; ++i) list.push_back(value_of(v.at(i), limit));
+  return list;
+}
+
+Json memory_json(const ms::MemoryUse& m) {
+  return {{"weights_file", m.weights_file}, {"panels", m.panels}, {"kv", m.kv}, {"recurrent", m.recurrent}, {"arena", m.arena}, {"logits", m.logits}, {"total", m.total()}};
+}
+
+/// The model; where its architecture is not supported, its metadata alone and the reason.
+ms::Model open_any(const Common& common, std::string& refusal) {
+  const ms::Context context({.threads = common.threads});
+  auto whole = ms::Model::open(common.model, {.context = &context});
+  if (whole) return *std::move(whole);
+  if (whole.error().code != ms::Errc::unsupported) fail(whole.error());
+  refusal = whole.error().message;
+  return common.open(true);
+}
+
+struct Format {
+  int64_t tensors = 0, elements = 0;
+  size_t bytes = 0;
+};
+
+void info(const Options& o) {
+  std::string refusal;
+  const ms::Model model = open_any(o.common, refusal);
+  std::map<std::string, Format> formats;
+  size_t bytes = 0;
+  int64_t parameters = 0;
+  for (const ms::WeightInfo& w : model.weights()) {
+    Format& f = formats[ms::name_of(w.dtype)];
+    ++f.tensors;
+    f.elements += w.shape.elements();
+    f.bytes += w.bytes;
+    bytes += w.bytes;
+    parameters += w.shape.elements();
+  }
+  Json memory;
+  if (refusal.empty() && !model.weights().empty()) {
+    auto use = ms::Session::plan_memory(model, session_options(o));
+    if (use) memory = memory_json(*use);
+    else refusal = use.error().message;
+  }
+  if (o.common.json) {
+    Json meta = Json::object(), tensors = Json::array(), kinds = Json::object();
+    for (const auto& e : model.metadata().entries()) meta[std::string(e.key)] = value_of(e.value, 64);
+    for (const ms::WeightInfo& w : model.weights()) {
+      Json shape = Json::array();
+      for (const int64_t d : w.shape.dims()) shape.push_back(d);
+      tensors.push_back({{"name", w.name}, {"dtype", ms::name_of(w.dtype)}, {"shape", shape}, {"bytes", w.bytes}});
+    }
+    for (const auto& [name, f] : formats) kinds[name] = {{"tensors", f.tensors}, {"elements", f.elements}, {"bytes", f.bytes}};
+    return print({{"architecture", model.architecture()},
+                  {"supported", refusal.empty()},
+                  {"refusal", refusal.empty() ? Json() : Json(refusal)},
+                  {"parameters", parameters},
+                  {"weight_bytes", bytes},
+                  {"vocabulary_size", model.vocabulary_size()},
+                  {"context_length", model.context_length()},
+                  {"memory", memory},
+                  {"formats", kinds},
+                  {"metadata", meta},
+                  {"tensors", tensors}});
+  }
+  std::printf("architecture  %.*s%s\n", static_cast<int>(model.architecture().size()), model.architecture().data(), refusal.empty() ? "" : " (not supported)");
+  if (!refusal.empty()) std::printf("refused       %s\n", refusal.c_str());
+  std::printf("parameters    %lld\nweights       %.1f MB in %zu tensors\n", static_cast<long long>(parameters), static_cast<double>(bytes) / 1e6, model.weights().size());
+  for (const auto& [name, f] : formats) std::printf("  %-8s    %6lld tensors %10.1f MB\n", name.c_str(), static_cast<long long>(f.tensors), static_cast<double>(f.bytes) / 1e6);
+  if (!memory.is_null()) {
+    std::printf("a session takes (--context %lld, --sequences %d)\n", static_cast<long long>(o.context), o.sequences);
+    for (const auto& [name, value] : memory.items()) std::printf("  %-12s %12.1f MB\n", name.c_str(), value.get<double>() / 1e6);
+  }
+  std::puts("metadata");
+  for (const auto& e : model.metadata().entries()) {
+    std::string text = value_of(e.value, 8).dump(-1, ' ', false, Json::error_handler_t::replace);
+    if (text.size() > 100) text = text.substr(0, 97) + "...";
+    std::printf("  %.*s = %s\n", static_cast<int>(e.key.size()), e.key.data(), text.c_str());
+  }
+  if (!o.tensors) return;
+  std::puts("tensors");
+  for (const ms::WeightInfo& w : model.weights()) {
+    std::string shape;
+    for (const int64_t d : w.shape.dims()) shape += (shape.empty() ? "" : "x") + std::to_string(d);
+    std::printf("  %-40.*s %-8s %-18s %12zu bytes\n", static_cast<int>(w.name.size()), w.name.data(), ms::name_of(w.dtype), shape.c_str(), w.bytes);
+  }
+}
+
+void explain(const Options& o) {
+  const ms::Model model = o.common.open();
+  const ms::Session session = must(ms::Session::create(model, session_options(o)));
+  const std::string text = session.explain(o.common.json);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (o.common.json) std::puts("");
+}
+
+void add_session(CLI::App& verb, Options& o) {
+  verb.add_option("--context", o.context, "positions of the session (0: the model's own, at most 4096)")->check(CLI::NonNegativeNumber);
+  verb.add_option("--sequences", o.sequences, "sequences of the session")->capture_default_str()->check(CLI::Range(1, 4096));
+  verb.add_flag("--exact", o.exact, "f32 activations and KV: the reference arithmetic");
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  auto i = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("info", "metadata, tensors, formats, and the memory a session will need");
+  i->common.add(*verb);
+  add_session(*verb, *i);
+  verb->add_flag("--tensors", i->tensors, "list the tensors too (with --json they always are)");
+  verb->callback([=] { info(*i); });
+
+  auto e = std::make_shared<Options>();
+  verb = app.add_subcommand("explain", "node, kernel, bytes, and why");
+  e->common.add(*verb);
+  add_session(*verb, *e);
+  verb->callback([=] { explain(*e); });
+}
+
+}  // namespace cli
