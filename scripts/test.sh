@@ -1,18 +1,32 @@
 #!/usr/bin/env bash
-# Installs what is missing (Debian 12, root or sudo), builds and runs the test suite. Can be run again.
+# Installs what is missing (Debian 12, root or sudo), builds, runs the whole test suite in release. Can be run again.
+#   scripts/test.sh                 release: fast and full tests
+#   scripts/test.sh --fast          release: tests with the label fast
+#   scripts/test.sh --lanes         release, then asan, tsan, clang, isa-emulated and fuzz
+#   scripts/test.sh --lane NAME     one lane alone
 set -euo pipefail
-cd "$(dirname "$0")/.."
-packages=(g++ cmake ninja-build pkg-config libfmt-dev libsimdjson-dev libpcre2-dev libutf8proc-dev libgtest-dev)
-missing=()
-for p in "${packages[@]}"; do dpkg -s "$p" >/dev/null 2>&1 || missing+=("$p"); done
-if [ ${#missing[@]} -gt 0 ]; then
-  echo "installing: ${missing[*]}"
-  as=; [ "$(id -u)" = 0 ] || as=sudo
-  $as apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive $as apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
-echo "building"
-cmake --preset release >/dev/null
-cmake --build build -j "$(nproc)"
-echo "testing"
-ctest --test-dir build --output-on-failure
+. "$(dirname "$0")/common.sh"
+
+test_packages=(libgtest-dev libbenchmark-dev python3 binutils)
+run() {  # run FOLDER CTEST_OPTION…
+  echo "== testing $1"
+  ctest --test-dir "$@" --output-on-failure --no-tests=error || die "tests fail in $1"
+}
+lane() {
+  case $1 in
+    release) install "${build_packages[@]}" "${test_packages[@]}"; build release build; run build "${@:2}" ;;
+    asan | tsan) install "${build_packages[@]}" "${test_packages[@]}"; build "$1" "build-$1"; run "build-$1" -LE no_sanitizer ;;
+    clang) install "${build_packages[@]}" "${test_packages[@]}" clang-14; build clang build-clang; run build-clang ;;
+    isa-emulated) install "${build_packages[@]}" "${test_packages[@]}" libsimde-dev; build isa-emulated build-isa-emulated; run build-isa-emulated -L isa ;;
+    fuzz) install "${build_packages[@]}" "${test_packages[@]}" clang-14; build fuzz build-fuzz; run build-fuzz -L fuzz ;;
+    *) die "there is no lane '$1', expected release, asan, tsan, clang, isa-emulated or fuzz" ;;
+  esac
+}
+case ${1:-} in
+  "") lane release ;;
+  --fast) lane release -L fast ;;
+  --lanes) for l in release asan tsan clang isa-emulated fuzz; do lane $l; done ;;
+  --lane) lane "${2:?--lane needs a name}" ;;
+  --help | -h) sed -n '2,6s/^# *//p' "$0" ;;
+  *) die "unknown option '$1', see scripts/test.sh --help" ;;
+esac

@@ -44,6 +44,7 @@ __attribute__((target("avx2,fma"))) int int8_avx2(int64_t n) {
   for (auto& x : s) x = _mm256_setzero_si256();
   for (int64_t i = 0; i < n; ++i) {
     asm volatile("" : "+x"(a), "+x"(b));
+#pragma GCC unroll 10
     for (auto& x : s) {
       x = _mm256_add_epi32(x, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), one));
       asm volatile("" : "+x"(x));
@@ -57,6 +58,7 @@ __attribute__((target("avxvnni,avx2"))) int int8_avxvnni(int64_t n) {
   __m256i s[kChains], a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
   for (auto& x : s) x = _mm256_setzero_si256();
   for (int64_t i = 0; i < n; ++i)
+#pragma GCC unroll 10
     for (auto& x : s) {
       x = _mm256_dpbusd_avx_epi32(x, a, b);
       asm volatile("" : "+x"(x));
@@ -69,6 +71,7 @@ __attribute__((target("avx512f,avx512vnni"))) int int8_avx512vnni(int64_t n) {
   __m512i s[kChains], a = _mm512_set1_epi32(0x03030303), b = _mm512_set1_epi32(0x05050505);
   for (auto& x : s) x = _mm512_setzero_si512();
   for (int64_t i = 0; i < n; ++i)
+#pragma GCC unroll 10
     for (auto& x : s) {
       x = _mm512_dpbusd_epi32(x, a, b);
       asm volatile("" : "+v"(x));
@@ -81,6 +84,7 @@ __attribute__((target("avx2,fma"))) int f32_avx2(int64_t n) {
   __m256 s[kChains], a = _mm256_set1_ps(0.5f), b = _mm256_set1_ps(0.25f);
   for (auto& x : s) x = _mm256_setzero_ps();
   for (int64_t i = 0; i < n; ++i)
+#pragma GCC unroll 10
     for (auto& x : s) {
       x = _mm256_fmadd_ps(a, b, x);
       asm volatile("" : "+x"(x));
@@ -93,6 +97,7 @@ __attribute__((target("avx512f"))) int f32_avx512(int64_t n) {
   __m512 s[kChains], a = _mm512_set1_ps(0.5f), b = _mm512_set1_ps(0.25f);
   for (auto& x : s) x = _mm512_setzero_ps();
   for (int64_t i = 0; i < n; ++i)
+#pragma GCC unroll 10
     for (auto& x : s) {
       x = _mm512_fmadd_ps(a, b, x);
       asm volatile("" : "+v"(x));
@@ -104,6 +109,7 @@ __attribute__((target("avx512f"))) int f32_avx512(int64_t n) {
 int int8_plain(int64_t n) {
   int s[kChains] = {};
   for (int64_t i = 0; i < n; ++i)
+#pragma GCC unroll 10
     for (int& x : s) {
       x += 15;
       asm volatile("" : "+r"(x));
@@ -113,6 +119,7 @@ int int8_plain(int64_t n) {
 int f32_plain(int64_t n) {
   float s[kChains] = {};
   for (int64_t i = 0; i < n; ++i)
+#pragma GCC unroll 10
     for (float& x : s) {
       x = x * 0.5f + 0.25f;
       asm volatile("" : "+x"(x));
