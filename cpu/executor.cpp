@@ -28,6 +28,7 @@ RunStatus Executor::run(std::span<const Step> steps, const StepEnv& env, bool fr
   env_ = &env;
   stop_ = stop;
   status_.store(0, std::memory_order_relaxed);
+  moved_.store(false, std::memory_order_relaxed);
   if (fresh) open_next(0);
   if (step_of(claim_.load(std::memory_order_relaxed)) < steps_.size()) {
     if (workers_ > 1 && parallel_ != nullptr) parallel_->run(workers_, body, this);
@@ -52,7 +53,7 @@ bool Executor::should_stop() {
     stop_with(2);
     return true;
   }
-  if (stop_.deadline_ns != 0 && now_ns() >= stop_.deadline_ns) {
+  if (stop_.deadline_ns != 0 && moved_.load(std::memory_order_relaxed) && now_ns() >= stop_.deadline_ns) {
     stop_with(1);
     return true;
   }
@@ -99,6 +100,7 @@ void Executor::work(int worker) {
     if (next_of(mine) >= tiles_of(mine)) continue;  // somebody was faster, or the list has ended
     const uint64_t s = step_of(mine);
     steps_[s].run(steps_[s].params, *env_, static_cast<int64_t>(next_of(mine)), worker);
+    if (may_stop) moved_.store(true, std::memory_order_relaxed);
     if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_next(static_cast<int64_t>(s) + 1);
   }
 }

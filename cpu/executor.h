@@ -40,6 +40,7 @@ class Executor final : public RunState {
   alignas(64) std::atomic<uint32_t> signal_{0};  // changes when a step opens or a worker stops: what sleepers watch
   std::atomic<int> sleepers_{0};
   std::atomic<int> status_{0};                   // 0 running, 1 paused, 2 cancelled
+  std::atomic<bool> moved_{false};  // a tile was done in this run: a deadline that has already passed still gets one
 };
 
 }  // namespace mainspring::inline v0::cpu

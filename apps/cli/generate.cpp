@@ -134,7 +134,11 @@ void chat(const Options& o) {
   const bool terminal = isatty(STDIN_FILENO) == 1 && !o.common.json;
   Chat conversation(o);
   if (terminal) std::puts("/reset starts again, /exit or Ctrl-D ends, Ctrl-C stops an answer");
-  for (std::string line; terminal && std::fputs("> ", stdout) >= 0 && std::fflush(stdout) == 0, std::getline(std::cin, line);) {
+  const auto ask = [terminal](std::string& line) {
+    if (terminal) std::fputs("> ", stdout), std::fflush(stdout);
+    return static_cast<bool>(std::getline(std::cin, line));
+  };
+  for (std::string line; ask(line);) {
     if (line == "/exit") break;
     if (line == "/reset") {
       conversation.reset();

@@ -22,7 +22,7 @@
 namespace mainspring::inline v0 {
 
 struct SessionOptions {
-  int64_t max_context = 0;    ///< positions a sequence may have; 0: the model's own, at most 4096
+  int64_t max_context = 0;    ///< positions a sequence may have, at most a model's table of learnt positions; 0: the model's own, at most 4096
   int max_sequences = 1;      ///< sequences side by side (slots 0 … n-1)
   int max_batch_tokens = 512; ///< rows of one forward pass; longer inputs are cut (the bits do not change)
   int max_output_rows = 0;    ///< rows whose logits one step may return; 0: max_sequences

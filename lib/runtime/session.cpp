@@ -37,7 +37,12 @@ MemoryUse memory_of(const Plan& plan, const SessionOptions& o) {
 Result<SessionOptions> complete(const Model& model, const SessionOptions& options) {
   SessionOptions o = options;
   if (model.graph().nodes.empty()) return invalid("session: the model was opened for its vocabulary only");
-  if (o.max_context == 0) o.max_context = model.context_length() > 0 ? std::min<int64_t>(model.context_length(), 4096) : 4096;
+  const int64_t table = model.impl()->facts.max_positions;  // learnt position embeddings end there
+  if (o.max_context == 0) {
+    o.max_context = model.context_length() > 0 ? std::min<int64_t>(model.context_length(), 4096) : 4096;
+    if (table > 0) o.max_context = std::min(o.max_context, table);
+  }
+  if (table > 0 && o.max_context > table) return invalid("session: max_context is {}, the model's table of positions has {} rows", o.max_context, table);
   if (o.max_context < 1 || o.max_context > kMaxContext) return invalid("session: max_context is {}, expected 1 to {}", o.max_context, kMaxContext);
   if (o.max_sequences < 1 || o.max_sequences > kMaxSequences) return invalid("session: max_sequences is {}, expected 1 to {}", o.max_sequences, kMaxSequences);
   if (o.max_batch_tokens < 1 || o.max_batch_tokens > kMaxBatchTokens)

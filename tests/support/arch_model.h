@@ -24,6 +24,8 @@ class ArchModel {
   bool has_tensor(std::string_view name) const { return find(name) != nullptr; }
   /// The graph points into this object.
   Result<Graph> build(ModelFacts* facts = nullptr) const;
+  /// The bytes of a GGUF file of it, without a tokenizer. Matrices whose rows are whole blocks are stored as `matrices`; norms, convolutions and the like as f32.
+  std::string file(DType matrices = DType::f32) const;
 
  private:
   struct Tensor {
