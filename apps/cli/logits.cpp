@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "common.h"
@@ -42,7 +43,7 @@ class NpyFile {
   ~NpyFile() {
     if (file_ == nullptr) return;
     std::fclose(file_);
-    std::remove(path_.c_str());
+    discard();
   }
   void write(const void* data, size_t bytes) {
     if (std::fwrite(data, 1, bytes, file_) != bytes) fail(path_ + ": cannot be written (is the disk full?)");
@@ -50,11 +51,16 @@ class NpyFile {
   void finish() {
     std::FILE* file = std::exchange(file_, nullptr);
     if (std::fclose(file) == 0) return;
-    std::remove(path_.c_str());
+    discard();
     fail(path_ + ": cannot be written (is the disk full?)");
   }
 
  private:
+  /// A file, that is: never a device or a pipe.
+  void discard() {
+    std::error_code none;
+    if (std::filesystem::is_regular_file(path_, none)) std::filesystem::remove(path_, none);
+  }
   std::string path_;
   std::FILE* file_;
 };

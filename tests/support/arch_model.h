@@ -24,7 +24,9 @@ class ArchModel {
   bool has_tensor(std::string_view name) const { return find(name) != nullptr; }
   /// The graph points into this object.
   Result<Graph> build(ModelFacts* facts = nullptr) const;
-  /// The bytes of a GGUF file of it, without a tokenizer. Matrices whose rows are whole blocks are stored as `matrices`; norms, convolutions and the like as f32.
+  /// A GPT-2 tokenizer whose tokens are the 256 bytes, then <s> (256, begins a text), </s> (257, ends one), and a chat template. For models with at least 258 rows.
+  void byte_tokenizer();
+  /// The bytes of a GGUF file of it, without a tokenizer unless byte_tokenizer() was called. Matrices whose rows are whole blocks are stored as `matrices`; norms, convolutions and the like as f32.
   std::string file(DType matrices = DType::f32) const;
 
  private:
@@ -37,6 +39,7 @@ class ArchModel {
   const WeightTensor* find(std::string_view name) const;
 
   std::string arch_;
+  bool tokenizer_ = false;
   std::deque<std::pair<std::string, MetaValue>> keys_;
   std::deque<std::string> texts_;
   std::deque<std::vector<float>> lists_;

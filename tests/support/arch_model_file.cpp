@@ -32,12 +32,53 @@ void write_value(std::string& out, const MetaValue& v) {
   }
 }
 
+/// GPT-2's way to write a byte as a character: printable ones as they are, the others from U+0100 on.
+std::string byte_token(int byte) {
+  const auto printable = [](int b) { return (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae; };
+  int code = byte;
+  if (!printable(byte)) {
+    code = 0x100;
+    for (int b = 0; b < byte; ++b) code += !printable(b);
+  }
+  if (code < 0x80) return std::string(1, static_cast<char>(code));
+  return {static_cast<char>(0xc0 | code >> 6), static_cast<char>(0x80 | (code & 0x3f))};
+}
+
+uint64_t write_tokenizer(std::string& out) {
+  using Type = MetaValue::Type;
+  uint64_t n_keys = 0;
+  const auto key = [&](std::string_view name, Type type) {
+    ++n_keys;
+    write_text(out, name);
+    write(out, static_cast<uint32_t>(type));
+  };
+  const auto text = [&](std::string_view name, std::string_view value) { key(name, Type::string), write_text(out, value); };
+  const auto id = [&](std::string_view name, uint32_t value) { key(name, Type::u32), write(out, value); };
+  const auto array = [&](std::string_view name, Type element, uint64_t n) { key(name, Type::array), write(out, static_cast<uint32_t>(element)), write(out, n); };
+  text("tokenizer.ggml.model", "gpt2");
+  text("tokenizer.ggml.pre", "gpt-2");
+  array("tokenizer.ggml.tokens", Type::string, 258);
+  for (int b = 0; b < 256; ++b) write_text(out, byte_token(b));
+  write_text(out, "<s>");
+  write_text(out, "</s>");
+  array("tokenizer.ggml.token_type", Type::i32, 258);
+  for (int i = 0; i < 258; ++i) write(out, int32_t{i < 256 ? 1 : 3});
+  array("tokenizer.ggml.merges", Type::string, 0);
+  id("tokenizer.ggml.bos_token_id", 256);
+  id("tokenizer.ggml.eos_token_id", 257);
+  key("tokenizer.ggml.add_bos_token", Type::boolean), write(out, uint8_t{1});
+  text("tokenizer.chat_template", "{% for m in messages %}{{ bos_token if loop.first }}[{{ m.role }}]{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}");
+  return n_keys;
+}
+
 bool is_matrix(std::string_view name, const Shape& shape, const BlockFormat& format) {
   const bool kept = name.find("norm") != name.npos || name.find("conv1d") != name.npos || name.find("ffn_gate_inp") != name.npos || !name.ends_with(".weight");
   return shape.rank() >= 2 && shape.back() % format.block == 0 && !kept;
 }
 
 }  // namespace
+
+void ArchModel::byte_tokenizer() { tokenizer_ = true; }
 
 std::string ArchModel::file(DType matrices) const {
   constexpr size_t kAlignment = 32;
@@ -58,16 +99,24 @@ std::string ArchModel::file(DType matrices) const {
     data.resize(at + n / static_cast<size_t>(format.block) * static_cast<size_t>(format.bytes));
     if (!format.encode(t.values.data(), static_cast<int64_t>(n), data.data() + at)) std::abort();
   }
-  write(out, n_tensors);
-  write(out, uint64_t{keys_.size() + 2});
-  write_text(out, "general.architecture");
+  std::string keys;
   MetaValue text;
   text.type = MetaValue::Type::string;
+  uint64_t n_keys = keys_.size() + 1;
+  if (tokenizer_) {
+    n_keys += write_tokenizer(keys);
+  } else {
+    ++n_keys;
+    write_text(keys, "tokenizer.ggml.model");
+    text.text = "none";
+    write_value(keys, text);
+  }
+  write(out, n_tensors);
+  write(out, n_keys);
+  write_text(out, "general.architecture");
   text.text = arch_;
   write_value(out, text);
-  write_text(out, "tokenizer.ggml.model");
-  text.text = "none";
-  write_value(out, text);
+  out += keys;
   for (const auto& [key, value] : keys_) {
     write_text(out, key);
     write_value(out, value);
