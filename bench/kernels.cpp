@@ -62,7 +62,7 @@ class Lines final : public benchmark::BenchmarkReporter {
     std::sort(all.begin(), all.end(), [&](const Run* x, const Run* y) { return time(x) < time(y); });
     const Run& median = *all[all.size() / 2];
     const auto counter = [&](const char* name) { return static_cast<double>(median.counters.at(name)); };
-    fmt::print("{:48} {:11.2f} {:11.2f} {:7.1f}% {:7.1f} {:8.1f} {:5.0f}%  {}\n", median.run_name.str(), time(&median), time(all.front()),
+    fmt::print("{:48} {:11.3f} {:11.3f} {:7.1f}% {:7.1f} {:8.1f} {:5.0f}%  {}\n", median.run_name.str(), time(&median), time(all.front()),
                (time(all.back()) - time(all.front())) / time(&median) * 100, counter("bytes_per_second") / 1e9, counter("ops_per_second") / 1e9,
                counter("share_of_roof") * 100, median.report_label);
     std::fflush(stdout);

@@ -10,7 +10,6 @@ namespace {
 using namespace mainspring;
 using namespace kernel_test;
 
-constexpr DType kPlain[] = {DType::f32, DType::f16, DType::bf16};
 constexpr DType kBlocks[] = {DType::q4_0, DType::q4_1, DType::q5_0, DType::q8_0, DType::q2_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4};
 
 /// Every capped set that this machine has: each selects other kernels.

@@ -1,6 +1,6 @@
 // Hostile GGUF files. In: any bytes, as one file, or as several joined by a length before each (the parts of a split model).
 // Checks what read_gguf promises: every view lies inside its source and has the size that its type and shape ask for.
-//   clang++ -fsanitize=fuzzer,address,undefined ...; fuzz_gguf -max_len=4096 CORPUS   (seeds: fuzz_gguf_seeds.cpp writes them)
+// Then opens a Session of the first part and makes a step, in 64 MiB.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -8,6 +8,7 @@
 
 #include "core/file.h"
 #include "import/gguf.h"
+#include "tests/fuzz/limits.h"
 
 using namespace mainspring;
 
@@ -81,5 +82,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   };
   // The name of the first part carries the count that the test's split files use.
   if (auto file = read_gguf(ByteSource::borrow(parts[0], "m-00001-of-00003.gguf"), open_next)) check(*file);
+  fuzz::open_and_use(parts[0]);
   return 0;
 }

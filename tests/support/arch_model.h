@@ -48,5 +48,7 @@ class ArchModel {
 
 /// Llama of two layers that fits together: d_model 32, 2 heads, vocabulary 16.
 ArchModel tiny_llama();
+/// A random llama with a tokenizer of bytes: it talks nonsense. d_model 64, context 256, vocabulary 258.
+ArchModel text_model(int n_layers = 2);
 
 }  // namespace mainspring::inline v0::test

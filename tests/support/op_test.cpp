@@ -185,7 +185,7 @@ class KernelEngine final : public Engine {
 
  private:
   KernelEngine(const Problem& p, const Variant& v, const KernelBinding& sizes)
-      : p_(p), v_(v),
+      : v_(v),
         rig_(p, v.strided, static_cast<int64_t>(sizes.scratch_bytes), static_cast<int64_t>(sizes.worker_scratch_bytes), v.workers), random_(v.order) {}
 
   static Result<KernelBinding> bind(const Problem& p, cpu::Binder binder, IsaSet isa, const Variant& v, const Rig& rig) {
@@ -224,7 +224,6 @@ class KernelEngine final : public Engine {
       for (int64_t tile : order(s.tiles(s.params, env))) s.run(s.params, env, tile, v_.order ? static_cast<int>(random_.below(v_.workers)) : 0);
   }
 
-  const Problem& p_;
   Variant v_;
   Rig rig_;
   Random random_;
