@@ -27,10 +27,11 @@ struct PackJob {
   const Packing* packing;
   const std::byte* source;
   std::byte* panels;
-  std::atomic<int64_t> next{0};
+  int64_t end;
+  std::atomic<int64_t> next;
   static void body(void* self, int) {
     auto* job = static_cast<PackJob*>(self);
-    for (int64_t i; (i = job->next.fetch_add(1, std::memory_order_relaxed)) < job->packing->pieces;) job->packing->pack(job->packing->user.get(), job->source, i, job->panels);
+    for (int64_t i; (i = job->next.fetch_add(1, std::memory_order_relaxed)) < job->end;) job->packing->pack(job->packing->user.get(), job->source, i, job->panels);
   }
 };
 
@@ -67,10 +68,10 @@ class CpuProvider final : public Provider {
     return reference_binding(request, std::move(why));
   }
 
-  Result<void> prepack(const Packing& packing, const std::byte* source, std::byte* panels, int workers) override {
-    PackJob job{&packing, source, panels, {}};
-    Parallel* parallel = workers > 1 && packing.pieces > 1 ? &context_.impl()->parallel() : nullptr;
-    if (parallel != nullptr) parallel->run(static_cast<int>(std::min<int64_t>(workers, packing.pieces)), PackJob::body, &job);
+  Result<void> prepack(const Packing& packing, int64_t first, int64_t n, const std::byte* source, std::byte* panels, int workers) override {
+    PackJob job{&packing, source, panels, first + n, first};
+    Parallel* parallel = workers > 1 && n > 1 ? &context_.impl()->parallel() : nullptr;
+    if (parallel != nullptr) parallel->run(static_cast<int>(std::min<int64_t>(workers, n)), PackJob::body, &job);
     else PackJob::body(&job, 0);
     return {};
   }

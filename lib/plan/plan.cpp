@@ -33,7 +33,9 @@ struct Planner {
   Operand operand(ValueId v);
   Result<void> bind();
   Result<void> finish();
-  Result<std::shared_ptr<PanelStore::Panels>> pack(const Packing& packing, const Value& weight);
+  Result<std::shared_ptr<PanelStore::Panels>> pack(const Packing& packing, const Value& weight, bool give_back);
+  Result<void> pack_all(const Packing& packing, const Value& weight, std::byte* panels, bool give_back);
+  void find_needed_sources();
 };
 
 bool leading_extent_only(const Dims& dims) { return dims.size() == 2; }
@@ -165,20 +167,49 @@ Result<void> Planner::bind() {
   return {};
 }
 
-Result<std::shared_ptr<PanelStore::Panels>> Planner::pack(const Packing& packing, const Value& weight) {
+/// Packs in windows and gives the pages of each back, so that source and panels are never in memory whole together.
+Result<void> Planner::pack_all(const Packing& packing, const Value& weight, std::byte* panels, bool give_back) {
+  constexpr int64_t kWindowBytes = 8 << 20;
+  const auto source_bytes = static_cast<int64_t>(weight.bytes.size());
+  const bool windows = give_back && packing.reads != nullptr && source_bytes > kWindowBytes;
+  const int64_t step = windows ? std::max<int64_t>(plan.options.workers, packing.pieces * kWindowBytes / source_bytes) : packing.pieces;
+  for (int64_t first = 0; first < packing.pieces; first += step) {
+    const int64_t n = std::min(step, packing.pieces - first);
+    MAINSPRING_TRY_VOID(provider.prepack(packing, first, n, weight.bytes.data(), panels, plan.options.workers));
+    if (!windows) continue;
+    const auto [begin, unused] = packing.reads(packing.user.get(), first);
+    const auto [last, size] = packing.reads(packing.user.get(), first + n - 1);
+    if (begin <= last && last + size <= weight.bytes.size()) release.release(release.user, weight.bytes.subspan(begin, last + size - begin));
+  }
+  if (give_back) release.release(release.user, weight.bytes);
+  return {};
+}
+
+Result<std::shared_ptr<PanelStore::Panels>> Planner::pack(const Packing& packing, const Value& weight, bool give_back) {
   const std::string key = fmt::format("{}/{}", static_cast<const void*>(weight.bytes.data()), packing.layout);
   MAINSPRING_TRY(auto panels, store.get(context, key, packing.bytes));
   const std::lock_guard lock(panels->packing);
   if (!panels->packed) {
-    MAINSPRING_TRY_VOID(provider.prepack(packing, weight.bytes.data(), panels->buffer.data(), plan.options.workers));
+    MAINSPRING_TRY_VOID(pack_all(packing, weight, panels->buffer.data(), give_back));
     panels->packed = true;
   }
   return panels;
 }
 
-Result<void> Planner::finish() {
+/// A weight that some kernel reads as it stands in the file keeps its pages.
+void Planner::find_needed_sources() {
   source_needed.assign(graph().values.size(), false);
-  std::vector<bool> packed_value(graph().values.size(), false);
+  for (size_t i = 0; i < graph().nodes.size(); ++i) {
+    const Node& n = graph().nodes[i];
+    std::vector<bool> packed(n.in.size(), false);
+    for (const Packing& p : plan.bindings[i].packings) packed[static_cast<size_t>(p.input)] = true;
+    for (size_t k = 0; k < n.in.size(); ++k)
+      if (n.in[k] != kNone && !packed[k] && value(n.in[k]).kind == Kind::weight) source_needed[static_cast<size_t>(n.in[k])] = true;
+  }
+}
+
+Result<void> Planner::finish() {
+  find_needed_sources();
   std::set<std::string> seen;
   for (size_t i = 0; i < graph().nodes.size(); ++i) {
     const Node& n = graph().nodes[i];
@@ -187,21 +218,17 @@ Result<void> Planner::finish() {
     plan.worker_scratch_bytes = std::max(plan.worker_scratch_bytes, round_up(b.worker_scratch_bytes, 64));
     plan.bytes_per_token += b.bytes_read;
     std::vector<const std::byte*> addresses;
-    std::vector<bool> packed_input(n.in.size(), false);
     for (const Packing& p : b.packings) {
       const ValueId id = n.in[static_cast<size_t>(p.input)];
       const Value& weight = value(id);
-      packed_input[static_cast<size_t>(p.input)] = true;
-      packed_value[static_cast<size_t>(id)] = true;
       planned.layouts.push_back(p.layout);
       if (seen.insert(fmt::format("{}/{}", id, p.layout)).second) plan.panel_bytes += p.bytes;
       if (plan.options.dry) continue;
-      MAINSPRING_TRY(auto panels, pack(p, weight));
+      const bool give_back = !source_needed[static_cast<size_t>(id)] && weight.source >= 0 && release.release != nullptr;
+      MAINSPRING_TRY(auto panels, pack(p, weight, give_back));
       addresses.push_back(panels->buffer.data());
       plan.panels.push_back(std::move(panels));
     }
-    for (size_t k = 0; k < n.in.size(); ++k)
-      if (n.in[k] != kNone && !packed_input[k] && value(n.in[k]).kind == Kind::weight) source_needed[static_cast<size_t>(n.in[k])] = true;
     if (!plan.options.dry && b.finish != nullptr) {
       const Ref scratch = scratch_interval[i] >= 0 ? Ref{Space::arena, int64_t{scratch_interval[i]} * 64} : Ref{};
       for (const Step& s : b.finish(b, addresses, scratch)) {
@@ -212,12 +239,8 @@ Result<void> Planner::finish() {
     planned.n_steps = static_cast<int32_t>(plan.steps.size()) - planned.first_step;
     plan.nodes.push_back(std::move(planned));
   }
-  for (size_t i = 0; i < graph().values.size(); ++i) {
-    const Value& v = graph().values[i];
-    if (v.kind != Kind::weight) continue;
-    if (source_needed[i]) plan.source_bytes += v.bytes.size();
-    else if (packed_value[i] && !plan.options.dry && release.release != nullptr && v.source >= 0) release.release(release.user, v.bytes);
-  }
+  for (size_t i = 0; i < graph().values.size(); ++i)
+    if (source_needed[i]) plan.source_bytes += graph().values[i].bytes.size();
   return {};
 }
 

@@ -129,8 +129,8 @@ class MAINSPRING_API Provider {
   virtual Result<void> copy(std::byte* to, const std::byte* from, size_t bytes) = 0;
   /// Accepts a node or refuses with Errc::unsupported and the reason.
   virtual Result<KernelBinding> bind(const BindRequest& request) = 0;
-  /// Packs all pieces from `source` into `panels` with up to `workers` workers.
-  virtual Result<void> prepack(const Packing& packing, const std::byte* source, std::byte* panels, int workers) = 0;
+  /// Packs pieces [first, first + n) from `source` into `panels` with up to `workers` workers.
+  virtual Result<void> prepack(const Packing& packing, int64_t first, int64_t n, const std::byte* source, std::byte* panels, int workers) = 0;
   /// Errors: out_of_memory.
   virtual Result<std::unique_ptr<RunState>> make_run(size_t n_steps, int workers) = 0;
   /// Runs the list from where `state` stands; `fresh` begins at the first step. Allocates nothing.
