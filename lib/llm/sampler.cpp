@@ -38,7 +38,7 @@ Result<void> check(const SamplingParams& p, int64_t vocabulary) {
   if (p.dry_allowed_length < 1) return invalid("sampling: dry_allowed_length is {}, expected at least 1", p.dry_allowed_length);
   if (p.mirostat != 0 && p.mirostat != 2) return invalid("sampling: mirostat is {}, expected 0 or 2", p.mirostat);
   for (const auto& [id, bias] : p.logit_bias)
-    if (id < 0 || id >= vocabulary || std::isnan(bias)) return invalid("sampling: logit bias of token {} is {}, the vocabulary has 0 to {}", id, bias, vocabulary - 1);
+    if (id < 0 || id >= vocabulary || !(bias < INFINITY)) return invalid("sampling: logit bias of token {} is {}, expected less than infinity; the vocabulary has 0 to {}", id, bias, vocabulary - 1);
   return {};
 }
 
@@ -231,7 +231,7 @@ void Sampler::accept(std::span<const int32_t> tokens) {
 int32_t Sampler::sample(std::span<const float> logits) {
   Impl& s = *impl_;
   const size_t n = std::min(logits.size(), s.logits.size());
-  std::copy_n(logits.begin(), n, s.logits.begin());
+  std::transform(logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(n), s.logits.begin(), [](float x) { return std::isfinite(x) ? x : -INFINITY; });
   std::fill(s.logits.begin() + static_cast<std::ptrdiff_t>(n), s.logits.end(), -INFINITY);
   for (const auto& [id, bias] : s.params.logit_bias) s.logits[static_cast<size_t>(id)] += bias;
   s.penalise();
