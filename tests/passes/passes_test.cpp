@@ -1,0 +1,124 @@
+// Each pass keeps the function: reference(before) against reference(after), for every model of the zoo; done twice it changes nothing.
+#include "passes/passes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "mainspring/mainspring.h"
+#include "support/reference_runner.h"
+#include "support/zoo.h"
+
+namespace mainspring::inline v0::test {
+namespace {
+
+bool takes_int8(void*, const Graph&, const Node&, std::span<const DType>) { return true; }
+bool takes_nothing(void*, const Graph&, const Node&, std::span<const DType>) { return false; }
+
+const Pass& pass(std::string_view name) {
+  for (const Pass& p : all_passes())
+    if (name == p.name) return p;
+  std::abort();
+}
+
+std::vector<float> logits(const Graph& graph, const ZooModel& m) { return ReferenceRunner(graph).run(std::span(m.tokens).first(9)); }
+
+bool same(const std::vector<float>& a, const std::vector<float>& b) { return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0; }
+
+double relative_error(const std::vector<float>& a, const std::vector<float>& b) {
+  double error = 0, power = 0;
+  for (size_t i = 0; i < a.size(); ++i) error += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]), power += static_cast<double>(b[i]) * b[i];
+  return error / power;
+}
+
+size_t count(const Graph& g, std::string_view op) {
+  return static_cast<size_t>(std::count_if(g.nodes.begin(), g.nodes.end(), [&](const Node& n) { return n.op == op; }));
+}
+
+class Passes : public testing::TestWithParam<const char*> {
+ protected:
+  Passes() : m_(zoo_model(GetParam())), bytes_(arch_model(m_).file(DType::q4_0)), model_(*Model::open(std::as_bytes(std::span(bytes_)))), graph_(model_.graph()) {}
+  bool apply(const char* name, Graph& g, const PassContext& context = {false, takes_int8, nullptr}) {
+    auto changed = pass(name).run(g, context);
+    EXPECT_TRUE(changed) << name;
+    EXPECT_TRUE(g.verify()) << name;
+    return changed && *changed;
+  }
+  const ZooModel& m_;
+  std::string bytes_;
+  Model model_;
+  Graph graph_;
+};
+
+TEST_P(Passes, CseAndDeadCodeKeepEachBit) {
+  const std::vector<float> want = logits(graph_, m_);
+  for (const char* name : {"cse", "dead_code"}) {
+    apply(name, graph_);
+    EXPECT_TRUE(same(logits(graph_, m_), want)) << name;
+    EXPECT_FALSE(apply(name, graph_)) << name << " is not done after one run";
+  }
+}
+
+TEST_P(Passes, LoweringCostsOnlyTheQuantiser) {
+  const std::vector<float> want = logits(graph_, m_);
+  Graph exact = graph_, refused = graph_;
+  EXPECT_FALSE(apply("lower_quantized", exact, {true, takes_int8, nullptr})) << "exact arithmetic is not lowered";
+  EXPECT_FALSE(apply("lower_quantized", refused, {false, takes_nothing, nullptr})) << "nothing is lowered that no kernel takes";
+  ASSERT_TRUE(apply("lower_quantized", graph_));
+  const std::vector<float> lowered = logits(graph_, m_);
+  EXPECT_LT(relative_error(lowered, want), 5e-3);
+  EXPECT_FALSE(same(lowered, want)) << "int8 activations leave a trace";
+  EXPECT_FALSE(apply("lower_quantized", graph_));
+
+  const size_t quantisers = count(graph_, "quantize_rows");
+  apply("fuse_quantize", graph_);
+  apply("dead_code", graph_);
+  EXPECT_LT(count(graph_, "quantize_rows"), quantisers) << "at least the norms take their quantiser in";
+  EXPECT_TRUE(same(logits(graph_, m_), lowered)) << "fusion is exact";
+  EXPECT_FALSE(apply("fuse_quantize", graph_));
+}
+
+TEST_P(Passes, AreSwitchedOffByName) {
+  const PassContext context{false, takes_int8, nullptr};
+  Graph all = graph_, without = graph_;
+  ASSERT_TRUE(run_passes(all, context));
+  ASSERT_TRUE(run_passes(without, context, "-lower_quantized,-cse"));
+  EXPECT_GT(count(all, "rms_norm_quant") + count(all, "quantize_rows") + count(all, "glu_quant"), 0u);
+  EXPECT_EQ(count(without, "rms_norm_quant") + count(without, "quantize_rows") + count(without, "glu_quant"), 0u);
+  EXPECT_TRUE(same(logits(without, m_), logits(graph_, m_)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Zoo, Passes, testing::Values("gemma3-dense", "phi3-dense", "olmo2-dense", "qwen2moe-moe", "gpt-oss-moe", "deepseek2-moe", "mamba2-dense", "qwen35-dense"),
+                         [](const auto& test) { std::string s = test.param; std::replace(s.begin(), s.end(), '-', '_'); return s; });
+
+TEST(Cse, MergesWhatIsEqualOnly) {
+  const std::string bytes = arch_model(zoo_model("phi3-dense")).file();
+  const Model model = *Model::open(std::as_bytes(std::span(bytes)));
+  Graph g = model.graph();
+  const size_t before = g.nodes.size();
+  const ValueId logits = g.outputs[0];
+  auto once = g.add_node("scale", "a", {logits}, {{"factor", 2.0}}), again = g.add_node("scale", "b", {logits}, {{"factor", 2.0}}), other = g.add_node("scale", "c", {logits}, {{"factor", 3.0}});
+  ASSERT_TRUE(once && again && other) << (once ? "" : once.error().message);
+  auto ab = g.add_node("add", "ab", {(*once)[0], (*again)[0]}), abc = g.add_node("add", "abc", {(*ab)[0], (*other)[0]});
+  ASSERT_TRUE(ab && abc);
+  g.outputs[0] = (*abc)[0];
+  ASSERT_TRUE(run_passes(g, {true, takes_nothing, nullptr}));
+  EXPECT_EQ(count(g, "scale"), count(model.graph(), "scale") + 2);
+  EXPECT_EQ(g.nodes.size(), before + 4);
+}
+
+TEST(DeadCode, GoesAndWhatChangesAStateStays) {
+  const std::string bytes = arch_model(zoo_model("phi3-dense")).file();
+  const Model model = *Model::open(std::as_bytes(std::span(bytes)));
+  Graph g = model.graph();
+  const size_t stores = count(g, "kv_store");
+  ASSERT_GT(stores, 0u);
+  ASSERT_TRUE(g.add_node("scale", "unused", {g.outputs[0]}, {{"factor", 2.0}}));
+  ASSERT_TRUE(run_passes(g, {true, takes_nothing, nullptr}));
+  EXPECT_EQ(count(g, "kv_store"), stores);
+  for (const Node& n : g.nodes) EXPECT_NE(n.name, "unused");
+}
+
+}  // namespace
+}  // namespace mainspring::inline v0::test
