@@ -114,7 +114,8 @@ void Bpe::add_symbols(const Vocabulary& v) {
 }
 
 void Bpe::add_rules(std::span<const std::string_view> merges) {
-  rules_.assign(std::bit_ceil(merges.size() * 2 + 8), Rule{});
+  rules_.assign(std::bit_ceil(merges.size() + merges.size() / 2 + 8), Rule{});
+  pairs_.assign(std::bit_ceil(merges.size() / 8 + 1), 0);  // eight bits a rule: half a megabyte for the largest vocabularies
   rule_seed_ = symbols_.seed();
   joins_.reset(raw_ ? merges.size() : 0);
   std::string bytes, joined;
@@ -135,24 +136,36 @@ void Bpe::add_rules(std::span<const std::string_view> merges) {
     Rule& r = rules_[rule_slot(pair)];
     if (r.rank != kNoRank) continue;  // the first of equal merges counts
     r = {pair, rank, intern(joined)};
+    const uint64_t h = pair_hash(pair);
+    pairs_[h >> 6 & (pairs_.size() - 1)] |= uint64_t{1} << (h & 63);
     if (raw_) joins_.add(joined);
+    else byte_joins_.add(joined);
   }
-  if (!raw_)
-    for (uint32_t b = 0; b < 256; ++b) {
-      const char byte = static_cast<char>(b);
-      byte_symbols_[b] = symbols_.find({&byte, 1});
-    }
+  if (!raw_) add_byte_rules();
+}
+
+void Bpe::add_byte_rules() {
+  for (uint32_t b = 0; b < 256; ++b) {
+    const char byte = static_cast<char>(b);
+    byte_symbols_[b] = symbols_.find({&byte, 1});
+  }
+  byte_rules_.resize(size_t{256} * 256);
+  for (size_t l = 0; l < 256; ++l)
+    for (size_t r = 0; r < 256; ++r) byte_rules_[l << 8 | r] = find(byte_symbols_[l], byte_symbols_[r]);
 }
 
 size_t Bpe::rule_slot(uint64_t pair) const {
   const size_t mask = rules_.size() - 1;
-  for (size_t i = mix64(pair ^ rule_seed_, 0x9E3779B97F4A7C15u) & mask;; i = (i + 1) & mask)
+  for (size_t i = (pair_hash(pair) >> 20) & mask;; i = (i + 1) & mask)
     if (rules_[i].pair == pair || rules_[i].rank == kNoRank) return i;
 }
 
-Merge Bpe::find(const Piece& left, const Piece& right) const {
-  if (left.symbol == kNoSymbol || right.symbol == kNoSymbol) return {};
-  const Rule& r = rules_[rule_slot(uint64_t{left.symbol} << 32 | right.symbol)];
+Merge Bpe::find(uint32_t left, uint32_t right) const {
+  if (left == kNoSymbol || right == kNoSymbol) return {};
+  const uint64_t pair = uint64_t{left} << 32 | right, h = pair_hash(pair);
+  // most neighbours have no rule: the bits are in the cache where the rules are not
+  if ((pairs_[h >> 6 & (pairs_.size() - 1)] >> (h & 63) & 1) == 0) return {};
+  const Rule& r = rules_[rule_slot(pair)];
   return {r.rank, r.symbol};
 }
 
@@ -173,7 +186,12 @@ void Bpe::encode_word(std::string_view word, MergeScratch& scratch, std::vector<
       scratch.pieces.push_back({symbols_.find(word.substr(at, bytes)), static_cast<uint32_t>(at), static_cast<uint32_t>(at + bytes)});
     }
   }
-  merge_pieces(scratch, [this](const Piece& l, const Piece& r) { return find(l, r); });
+  const auto find = [this](const Piece& l, const Piece& r) { return this->find(l.symbol, r.symbol); };
+  const auto first = [&](const Piece& l, const Piece& r) {
+    return byte_rules_[size_t{static_cast<uint8_t>(word[l.begin])} << 8 | static_cast<uint8_t>(word[r.begin])];
+  };
+  if (raw_) merge_pieces(scratch, find, find);
+  else merge_pieces(scratch, first, find);
   for (const Piece& p : scratch.pieces) {
     if (p.symbol < tokens_) ids.push_back(static_cast<int32_t>(p.symbol));
     else append_unknown(word.substr(p.begin, p.end - p.begin), ids);
@@ -192,19 +210,22 @@ bool Bpe::encode_whole(std::string_view word, std::vector<int32_t>& ids) const {
 Result<void> Bpe::encode(std::string_view text, MergeScratch& scratch, WordCache& cache, std::vector<int32_t>& ids) const {
   std::vector<size_t> ends;
   MAINSPRING_TRY_VOID(pretokenizer_.split(text, ends));
-  const auto encode_cached = [&](std::string_view word) {
+  const auto cached = [&](std::string_view word, bool part) {
     const uint64_t hash = hash_text(word, symbols_.seed());
-    if (cache.repeat(word, hash, ids)) return;
+    if (cache.repeat(word, part, hash, ids)) return;
     const size_t old = ids.size();
-    if (raw_ || !encode_whole(word, ids)) encode_word(word, scratch, ids);
-    cache.remember(word, hash, old, ids.size() - old);
+    if (part || !encode_whole(word, ids)) encode_word(word, scratch, ids);
+    cache.remember(word, part, hash, old, ids.size() - old);
   };
+  const auto cached_part = [&](std::string_view part) { cached(part, true); };
   size_t begin = 0;
   for (const size_t end : ends) {
     const std::string_view word = text.substr(begin, end - begin);
     begin = end;
-    if (!raw_) encode_cached(word);
-    else if (!encode_whole(word, ids)) joins_.split(word, encode_cached);
+    if (!raw_ && word.size() <= WordCache::kLongest) cached(word, false);
+    else if (encode_whole(word, ids)) continue;
+    else if (raw_) joins_.split(word, cached_part);
+    else byte_joins_.split(word, cached_part);
   }
   return {};
 }

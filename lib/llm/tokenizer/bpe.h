@@ -35,8 +35,10 @@ class Bpe {
   uint32_t intern(std::string_view text);
   void add_symbols(const Vocabulary& vocabulary);
   void add_rules(std::span<const std::string_view> merges);
+  void add_byte_rules();
+  uint64_t pair_hash(uint64_t pair) const { return mix64(pair ^ rule_seed_, 0x9E3779B97F4A7C15u); }
   size_t rule_slot(uint64_t pair) const;
-  Merge find(const Piece& left, const Piece& right) const;
+  Merge find(uint32_t left, uint32_t right) const;
   void encode_word(std::string_view word, MergeScratch& scratch, std::vector<int32_t>& ids) const;
   bool encode_whole(std::string_view word, std::vector<int32_t>& ids) const;
   void append_unknown(std::string_view bytes, std::vector<int32_t>& ids) const;
@@ -49,9 +51,12 @@ class Bpe {
   uint32_t next_symbol_ = 0;
   std::vector<Rule> rules_;                 ///< open addressing by pair
   uint64_t rule_seed_ = 0;
+  std::vector<uint64_t> pairs_;             ///< a bit for the hash of each pair that has a rule: no bit, no rule
+  std::vector<Merge> byte_rules_;           ///< by two bytes, where words begin as bytes
   std::array<uint32_t, 256> byte_symbols_{};
   std::array<std::array<int32_t, 2>, 256> byte_tokens_{};  ///< what a byte without a token becomes; -1: nothing
-  JoinFilter joins_;
+  JoinFilter joins_;      ///< raw text
+  ByteJoins byte_joins_;  ///< bytes
 };
 
 }  // namespace mainspring::inline v0

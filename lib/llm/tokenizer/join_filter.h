@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <bitset>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,28 @@ class JoinFilter {
   size_t slot(uint64_t a, uint64_t b) const { return (hash(a, b) >> 6) & (bits_.size() - 1); }
   static uint64_t bit(uint64_t a, uint64_t b) { return uint64_t{1} << (hash(a, b) & 63); }
   std::vector<uint64_t> bits_;
+};
+
+/// The same for bytes, where a set of all pairs is small enough to be exact.
+class ByteJoins {
+ public:
+  void add(std::string_view text) {
+    for (size_t i = 1; i < text.size(); ++i) pairs_.set(pair(text[i - 1], text[i]));
+  }
+  template <class Each>
+  void split(std::string_view text, Each each) const {
+    size_t begin = 0;
+    for (size_t at = 1; at < text.size(); ++at) {
+      if (pairs_.test(pair(text[at - 1], text[at]))) continue;
+      each(text.substr(begin, at - begin));
+      begin = at;
+    }
+    if (begin < text.size()) each(text.substr(begin));
+  }
+
+ private:
+  static size_t pair(char a, char b) { return size_t{static_cast<uint8_t>(a)} << 8 | static_cast<uint8_t>(b); }
+  std::bitset<65536> pairs_;
 };
 
 }  // namespace mainspring::inline v0

@@ -41,10 +41,11 @@ void SentencePiece::encode_word(std::string_view word, MergeScratch& scratch, st
     bytes = std::min(utf8_length(word[at]), word.size() - at);
     scratch.pieces.push_back({kNoSymbol, static_cast<uint32_t>(at), static_cast<uint32_t>(at + bytes)});
   }
-  merge_pieces(scratch, [&](const Piece& l, const Piece& r) -> Merge {
+  const auto find = [&](const Piece& l, const Piece& r) -> Merge {
     const uint32_t id = vocabulary_->ids.find(word.substr(l.begin, r.end - l.begin));
     return id == kNoSymbol ? Merge{} : Merge{ranks_[id], id};
-  });
+  };
+  merge_pieces(scratch, find, find);
   for (const Piece& p : scratch.pieces) {
     const std::string_view text = word.substr(p.begin, p.end - p.begin);
     const uint32_t id = p.symbol == kNoSymbol ? vocabulary_->ids.find(text) : p.symbol;  // merged, or still a single character
@@ -60,10 +61,10 @@ void SentencePiece::encode_word(std::string_view word, MergeScratch& scratch, st
 void SentencePiece::encode(std::string_view text, MergeScratch& scratch, WordCache& cache, std::vector<int32_t>& ids) const {
   joins_.split(text, [&](std::string_view word) {
     const uint64_t hash = hash_text(word, vocabulary_->ids.seed());
-    if (cache.repeat(word, hash, ids)) return;
+    if (cache.repeat(word, false, hash, ids)) return;
     const size_t old = ids.size();
     encode_word(word, scratch, ids);
-    cache.remember(word, hash, old, ids.size() - old);
+    cache.remember(word, false, hash, old, ids.size() - old);
   });
 }
 
