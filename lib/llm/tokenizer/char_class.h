@@ -6,8 +6,8 @@
 
 namespace mainspring::inline v0 {
 
-/// Disjoint. White space is Unicode White_Space (as Rust's and Python's regex \s), taken out of the categories it lies in.
-enum class CharClass : uint8_t { letter, number, space, mark, punctuation, symbol, control, other };
+/// Disjoint. Upper has Unicode's Lu and Lt, letter what has no case. White space is Unicode White_Space (as Rust's and Python's regex \s), taken out of the categories it lies in.
+enum class CharClass : uint8_t { upper, lower, letter, number, space, mark, punctuation, symbol, control, other };
 
 CharClass class_of_unicode(uint32_t code_point);
 
@@ -15,9 +15,9 @@ namespace detail {
 constexpr std::array<CharClass, 128> ascii_classes() {
   std::array<CharClass, 128> t{};
   for (uint32_t c = 0; c < 128; ++c) {
-    const bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
     const bool symbol = c == '$' || c == '+' || (c >= '<' && c <= '>') || c == '^' || c == '`' || c == '|' || c == '~';
-    t[c] = letter                                ? CharClass::letter
+    t[c] = c >= 'A' && c <= 'Z'                  ? CharClass::upper
+           : c >= 'a' && c <= 'z'                ? CharClass::lower
            : c >= '0' && c <= '9'                ? CharClass::number
            : c == ' ' || (c >= '\t' && c <= '\r') ? CharClass::space
            : c < 32 || c == 127                  ? CharClass::control

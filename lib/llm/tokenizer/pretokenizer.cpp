@@ -24,10 +24,14 @@ struct NameSpec {
 
 #define STEP(regex_) StepSpec{regex_, nullptr}
 #define FAST(splitter, regex_) StepSpec{regex_, split_##splitter}
+#define SET(characters) StepSpec{"[" characters "]+", split_set<characters>}
+#define SPACED_SET(characters) StepSpec{"\\s?[" characters "]+", split_spaced_set<characters>}
 #define MAINSPRING_SPLIT(id, ...) constexpr StepSpec kSplit_##id[] = {__VA_ARGS__};
 #include "llm/tokenizer/pretokenizers.inc"
 #undef STEP
 #undef FAST
+#undef SET
+#undef SPACED_SET
 
 constexpr NameSpec kNames[] = {
 #define MAINSPRING_PRETOKENIZER(name, split, flags) {name, kSplit_##split, flags},
