@@ -22,6 +22,8 @@ using Json = nlohmann::ordered_json;
 
 enum Exit { kOk = 0, kFailed = 1, kUsage = 2, kUnsupported = 3 };
 
+inline constexpr int64_t kMostPositions = int64_t{1} << 24;  ///< that an option may ask for
+
 /// Ends a verb: caught in main, printed as one line on stderr.
 struct Stop {
   int code;

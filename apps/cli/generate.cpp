@@ -157,8 +157,8 @@ void chat(const Options& o) {
 
 void add_shared(CLI::App& verb, Options& o) {
   o.common.add(verb);
-  verb.add_option("--max-tokens", o.max_tokens, "tokens to generate at most")->capture_default_str()->check(CLI::NonNegativeNumber);
-  verb.add_option("--context", o.context, "positions of the session (default: what the prompt and --max-tokens need)")->check(CLI::PositiveNumber);
+  verb.add_option("--max-tokens", o.max_tokens, "tokens to generate at most")->capture_default_str()->check(CLI::Range(int64_t{0}, kMostPositions));
+  verb.add_option("--context", o.context, "positions of the session (default: what the prompt and --max-tokens need)")->check(CLI::Range(int64_t{1}, kMostPositions));
   verb.add_option("--system", o.system, "system message");
   verb.add_flag("--exact", o.exact, "f32 activations and KV: the reference arithmetic");
   o.sampling.add(verb);

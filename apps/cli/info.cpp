@@ -123,7 +123,7 @@ void explain(const Options& o) {
 }
 
 void add_session(CLI::App& verb, Options& o) {
-  verb.add_option("--context", o.context, "positions of the session (0: the model's own, at most 4096)")->check(CLI::NonNegativeNumber);
+  verb.add_option("--context", o.context, "positions of the session (0: the model's own, at most 4096)")->check(CLI::Range(int64_t{0}, kMostPositions));
   verb.add_option("--sequences", o.sequences, "sequences of the session")->capture_default_str()->check(CLI::Range(1, 4096));
   verb.add_flag("--exact", o.exact, "f32 activations and KV: the reference arithmetic");
 }

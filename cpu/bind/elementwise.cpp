@@ -118,7 +118,7 @@ Result<KernelBinding> bind_gated(const BindRequest& q, IsaSet isa, bool quantise
   p.grid = Grid::of(p.gate.length, kCostly);
   if (!quantised) return one_step(fmt::format("elementwise.{}", kernel.name), p, glu_run, glu_tiles);
   if (p.gate.length % 32) return unsupported("{}: rows of {}, needs a multiple of 32", q.node->op, p.gate.length);
-  p.quantize = select_quantize_q8(isa);
+  p.quantize = select_quantize(q.out[0].dtype, isa);
   p.grid = {p.gate.length, 1, rows_per_tile(p.gate.length, kCostly), p.gate.length};
   KernelBinding b = one_step(fmt::format("elementwise.{} + quantize", kernel.name), p, glu_quant_run, glu_tiles);
   b.worker_scratch_bytes = static_cast<size_t>(p.gate.length) * sizeof(float);

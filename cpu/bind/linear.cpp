@@ -105,7 +105,7 @@ Result<KernelBinding> bind_head_linear(const BindRequest& q, IsaSet isa) {
 
 Result<KernelBinding> bind_quantize_rows(const BindRequest& q, IsaSet isa) {
   MAINSPRING_TRY_VOID(want_f32_rows(q, q.in[0], "x"));
-  QuantizeParams p{span_of(q.in[0]), span_of(q.out[0]), select_quantize_q8(isa), 1};
+  QuantizeParams p{span_of(q.in[0]), span_of(q.out[0]), select_quantize(q.out[0].dtype, isa), 1};
   if (p.x.length % 32) return unsupported("quantize_rows: rows of {}, needs a multiple of 32", p.x.length);
   p.per_tile = rows_per_tile(p.x.length, 32768);
   return one_step("quantize_rows", p, quantize_run, quantize_tiles);

@@ -9,7 +9,7 @@
 
 namespace mainspring::inline v0::cpu {
 
-/// True when a linear layer with this weight format and depth takes q8_rows: the lowering pass asks before it inserts quantize_rows.
+/// True when a linear layer with this weight format and depth takes q8_rows and q16_rows: the lowering pass asks before it inserts quantize_rows.
 bool has_qgemm(DType weight, int64_t k, IsaSet isa);
 
 /// Panels of weights [matrices, outputs, k]: panels of one matrix follow each other, matrices do not share panels.

@@ -7,13 +7,14 @@
 
 namespace mainspring::inline v0::cpu {
 
-/// y = x W^T by one of three kernels: qgemm panels with q8_rows, gemm panels with f32, or source rows decoded on the fly with f32.
+/// y = x W^T by one of three kernels: qgemm panels with q8_rows or q16_rows, gemm panels with f32, or source rows decoded on the fly with f32.
 struct Matrix {
   PanelLayout layout;
   const QgemmKernel* qgemm = nullptr;
   const GemmKernel* gemm = nullptr;
   const BlockFormat* decoded = nullptr;  ///< not null: `weights` are source rows
   const std::byte* weights = nullptr;    ///< panels or source, known when the binding is finished
+  bool wide = false;                     ///< x is q16_rows
   int row_tile = 1;
   double read_ns = 0, row_ns = 0;  ///< estimated cost of a panel: reading (and decoding) it, and one row's work
 

@@ -10,7 +10,7 @@ namespace {
 
 struct NormParams {
   NormFn fn = nullptr;
-  QuantizeRowFn quantize = nullptr;  ///< rms_norm_quant: through the worker's scratch into q8_rows
+  QuantizeRowFn quantize = nullptr;  ///< rms_norm_quant: through the worker's scratch into q8_rows or q16_rows
   RowSpan x, y, w, b;
   int64_t w_rows = 1, b_rows = 1;  ///< heads, where each has its own vector
   float eps = 0;
@@ -59,7 +59,7 @@ Result<KernelBinding> bind_norm(const BindRequest& q, IsaSet isa, NormFn NormIsa
   p.per_tile = rows_per_tile(p.x.length, 16384);
   if (quantised) {
     if (p.x.length % 32) return unsupported("{}: rows of {}, needs a multiple of 32", q.node->op, p.x.length);
-    p.quantize = select_quantize_q8(isa);
+    p.quantize = select_quantize(q.out[0].dtype, isa);
   }
   KernelBinding b = one_step(fmt::format("norm.{}", kernel.name), p, norm_run, norm_tiles);
   if (quantised) b.worker_scratch_bytes = static_cast<size_t>(p.x.length) * sizeof(float);

@@ -35,7 +35,7 @@ struct RowSpan {
 
 /// Bytes of a row of `length` elements of that dtype (whole blocks).
 inline int64_t row_bytes_of(DType t, int64_t length) {
-  if (t == DType::q8_rows) return static_cast<int64_t>(q8_rows_stride(length));
+  if (is_quantised_rows(t)) return static_cast<int64_t>(quantised_row_bytes(t, length));
   return length / info_of(t).block * info_of(t).bytes;
 }
 
@@ -52,7 +52,7 @@ inline RowSpan span_of(const Operand& o, size_t keep = 1) {
   if (rank <= keep) return s;
   s.outer = o.dims[0];
   for (size_t i = 1; i < first; ++i) s.group *= o.dims[i].times;
-  s.outer_bytes = o.dtype == DType::q8_rows ? o.row_stride : o.row_stride / info_of(o.dtype).block * info_of(o.dtype).bytes;
+  s.outer_bytes = is_quantised_rows(o.dtype) ? o.row_stride : o.row_stride / info_of(o.dtype).block * info_of(o.dtype).bytes;
   return s;
 }
 

@@ -20,10 +20,10 @@ enum class DType : uint8_t {
   // block formats of GGUF (names as in the file format)
   q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k,
   iq1_s, iq1_m, iq2_xxs, iq2_xs, iq2_s, iq3_xxs, iq3_s, iq4_nl, iq4_xs, tq1_0, tq2_0, mxfp4, q1_0,
-  // activations quantised by row: int8 with one f32 scale for 32 elements (lib/quant/q8_rows.h); never in a file
-  q8_rows,
+  // activations quantised by row: int8 or int16 with one f32 scale for 32 elements (lib/quant/q8_rows.h); never in a file
+  q8_rows, q16_rows,
 };
-inline constexpr int kDTypes = static_cast<int>(DType::q8_rows) + 1;
+inline constexpr int kDTypes = static_cast<int>(DType::q16_rows) + 1;
 
 /// Facts of an element type. `block` elements take `bytes` bytes; block is 1 for scalars.
 struct DTypeInfo {
@@ -31,7 +31,7 @@ struct DTypeInfo {
   int32_t block;
   int32_t bytes;
 };
-/// Name, block length and block size of a dtype. q8_rows has no fixed element size (block 32, bytes 44, kept as planes: see q8_rows.h).
+/// Name, block length and block size of a dtype. q8_rows and q16_rows are kept as planes (see q8_rows.h): their bytes are those of 32 elements.
 constexpr DTypeInfo info_of(DType t) {
   constexpr DTypeInfo table[kDTypes] = {
       {"f32", 1, 4}, {"f16", 1, 2}, {"bf16", 1, 2}, {"f64", 1, 8}, {"i8", 1, 1}, {"u8", 1, 1}, {"i16", 1, 2}, {"u16", 1, 2},
@@ -41,11 +41,12 @@ constexpr DTypeInfo info_of(DType t) {
       {"iq1_s", 256, 50}, {"iq1_m", 256, 56}, {"iq2_xxs", 256, 66}, {"iq2_xs", 256, 74}, {"iq2_s", 256, 82},
       {"iq3_xxs", 256, 98}, {"iq3_s", 256, 110}, {"iq4_nl", 32, 18}, {"iq4_xs", 256, 136},
       {"tq1_0", 256, 54}, {"tq2_0", 256, 66}, {"mxfp4", 32, 17}, {"q1_0", 128, 18},
-      {"q8_rows", 32, 44}};
+      {"q8_rows", 32, 44}, {"q16_rows", 32, 76}};
   return table[static_cast<int>(t)];
 }
 constexpr const char* name_of(DType t) { return info_of(t).name; }
 constexpr bool is_block_format(DType t) { return t >= DType::q4_0; }
+constexpr bool is_quantised_rows(DType t) { return t >= DType::q8_rows; }
 
 template <class T> inline constexpr DType dtype_of = [] { static_assert(sizeof(T) == 0, "no DType for this C++ type"); return DType::f32; }();
 template <> inline constexpr DType dtype_of<float> = DType::f32;

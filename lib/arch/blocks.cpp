@@ -57,11 +57,11 @@ Build::Qkv Build::qkv(V x, const AttentionOptions& o) {
   }
   Qkv r{};
   if (has("attn_qkv")) {
-    const V all = linear(x, "attn_qkv", h * dk + hkv * dk + hkv * dv);
+    const V all = linear(x, "attn_qkv", h * dk + hkv * dk + hkv * dv, 16);
     r = {slice(all, 0, h * dk), slice(all, h * dk, hkv * dk), slice(all, h * dk + hkv * dk, hkv * dv)};
     r = {biased(r.q, "attn_q"), biased(r.k, "attn_k"), biased(r.v, "attn_v")};
   } else {
-    r = {linear(x, "attn_q", h * dk), linear(x, "attn_k", hkv * dk), linear(x, "attn_v", hkv * dv)};
+    r = {linear(x, "attn_q", h * dk, 16), linear(x, "attn_k", hkv * dk, 16), linear(x, "attn_v", hkv * dv, 16)};
   }
   if (c.clamp_qkv > 0) r = {clamp(r.q, c.clamp_qkv), clamp(r.k, c.clamp_qkv), clamp(r.v, c.clamp_qkv)};
   if (o.qk_norm_whole) {

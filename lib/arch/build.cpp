@@ -299,12 +299,12 @@ V Build::biased(V x, std::string_view name) {
   return bias == kNone ? x : add(x, bias, "bias");
 }
 
-V Build::linear(V x, std::string_view name, int64_t outputs) {
+V Build::linear(V x, std::string_view name, int64_t outputs, int x_bits) {
   if (failed_) return kNone;
   const V w = weight(name, outputs > 0 ? Dims{outputs, dims(x).back()} : Dims{});
-  if (const V s = weight_or_none(name, {1}, "scale"); s != kNone) return biased(mul(one("linear", name, {x, w}), s, "scale"), name);
+  if (const V s = weight_or_none(name, {1}, "scale"); s != kNone) return biased(mul(one("linear", name, {x, w}, bits_of_x(x_bits)), s, "scale"), name);
   const V bias = weight_or_none(name, outputs > 0 ? Dims{outputs} : Dims{}, "bias");
-  return one("linear", name, bias == kNone ? std::vector<V>{x, w} : std::vector<V>{x, w, bias});
+  return one("linear", name, bias == kNone ? std::vector<V>{x, w} : std::vector<V>{x, w, bias}, bits_of_x(x_bits));
 }
 
 V Build::norm_with(Norm kind, V x, V w, V b, std::string_view name) {

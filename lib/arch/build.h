@@ -179,7 +179,8 @@ struct Build {
   V slice(V x, int64_t start, int64_t length) { return one("slice", "slice", {x}, {{"start", start}, {"length", length}}); }
   V heads(V x, int64_t n, int64_t d);                         ///< [n, n*d] → [n, n, d]
   V flat(V x);                                                ///< [n, h, d] → [n, h*d]
-  V linear(V x, std::string_view name, int64_t outputs = 0);  ///< name.weight, times name.scale where there, plus name.bias where there
+  /// x_bits: of the activations where weights are quantised; 16 where eight cost most: what attention compares, the logits.
+  V linear(V x, std::string_view name, int64_t outputs = 0, int x_bits = 8);  ///< name.weight, times name.scale where there, plus name.bias where there
   V biased(V x, std::string_view name);                       ///< plus name.bias where there
   V norm(V x, std::string_view name);                         ///< arch.norm with name.weight, name.bias
   V norm_with(Norm kind, V x, V w, V b, std::string_view name);
@@ -217,6 +218,7 @@ struct Build {
   V mamba2(V x);                                                        ///< arXiv:2405.21060
   V unit_length(V x, double eps, std::string_view name);                ///< rows of the last extent
   V delta_net(V x, DeltaHeads map);                                     ///< arXiv:2412.06464
+  static Attrs bits_of_x(int bits) { return bits == 8 ? Attrs{} : Attrs{{"x_bits", int64_t{bits}}}; }
   V act(V x, std::string_view name) { return one(name, name, {x}); }    ///< a unary activation by name
 
   int64_t n_heads() const { return c.n_heads[static_cast<size_t>(layer)]; }

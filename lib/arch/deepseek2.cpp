@@ -47,11 +47,11 @@ void prepare(Build& b) {
 V attention(Build& b, V x) {
   const Mla m = mla(b);
   const int64_t h = b.n_heads(), plain = m.key - m.rope;
-  V q = b.has("attn_q_a") ? b.linear(b.norm(b.linear(x, "attn_q_a", m.q_rank), "attn_q_a_norm"), "attn_q_b", h * m.key)
-                          : b.linear(x, "attn_q", h * m.key);
+  V q = b.has("attn_q_a") ? b.linear(b.norm(b.linear(x, "attn_q_a", m.q_rank, 16), "attn_q_a_norm"), "attn_q_b", h * m.key, 16)
+                          : b.linear(x, "attn_q", h * m.key, 16);
   q = b.heads(q, h, m.key);
   const V q_plain = b.slice(q, 0, plain), q_rope = b.rope(b.slice(q, plain, m.rope));
-  const V both = b.linear(x, "attn_kv_a_mqa", m.kv_rank + m.rope);
+  const V both = b.linear(x, "attn_kv_a_mqa", m.kv_rank + m.rope, 16);
   const V k_rope = b.rope(b.heads(b.slice(both, m.kv_rank, m.rope), 1, m.rope));
   const V latent = b.norm(b.slice(both, 0, m.kv_rank), "attn_kv_a_norm");
   const auto join = [&](V left, V right) { return b.one("concat", "concat", {left, right}); };
@@ -62,7 +62,7 @@ V attention(Build& b, V x) {
     y = b.attend(b.temper(query), join(keys, k_rope), keys);
     y = b.one("head_linear", "attn_v_b", {y, b.weight("attn_v_b", {h, m.value, m.kv_rank})});
   } else {
-    const V kv = b.heads(b.linear(latent, "attn_kv_b", h * (plain + m.value)), h, plain + m.value);
+    const V kv = b.heads(b.linear(latent, "attn_kv_b", h * (plain + m.value), 16), h, plain + m.value);
     const V shared = b.one("repeat_heads", "k_rope", {k_rope}, {{"times", h}, {"mode", std::string("group")}});
     y = b.attend(b.temper(join(q_plain, q_rope)), join(b.slice(kv, 0, plain), shared), b.slice(kv, plain, m.value));
   }

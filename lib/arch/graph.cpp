@@ -64,9 +64,9 @@ V default_head(Build& b, V x) {
   x = b.norm(x, b.arch.output_norm);
   V logits = kNone;
   if (b.has("output"))
-    logits = b.linear(x, "output", b.c.n_vocab);
+    logits = b.linear(x, "output", b.c.n_vocab, 16);
   else
-    logits = b.biased(b.one("linear", "output", {x, b.global("token_embd.weight")}), "output");
+    logits = b.biased(b.one("linear", "output", {x, b.global("token_embd.weight")}, Build::bits_of_x(16)), "output");
   if (b.c.logit_scale != 0) logits = b.scale(logits, b.c.logit_scale, "logit_scale");
   if (b.c.final_softcap != 0) logits = b.one("softcap", "final_softcap", {logits}, {{"cap", b.c.final_softcap}});
   return logits;

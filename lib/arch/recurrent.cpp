@@ -113,10 +113,10 @@ V Build::gated_attention(V x, const AttentionOptions& o) {
     fail(corrupt("layer {} has {} heads, {} kv heads and head sizes {} and {}, expected at least 1 of each and equal sizes", layer, h, hkv, dk, dv));
     return kNone;
   }
-  const V both = heads(linear(x, "attn_q", 2 * h * dk), h, 2 * dk);  // head by head: q, then its gate
+  const V both = heads(linear(x, "attn_q", 2 * h * dk, 16), h, 2 * dk);  // head by head: q, then its gate
   const V q = rope(qk_norm(slice(both, 0, dk), "attn_q_norm", Norm::rms)), gate = flat(slice(both, dk, dk));
-  const V k = rope(qk_norm(heads(linear(x, "attn_k", hkv * dk), hkv, dk), "attn_k_norm", Norm::rms)),
-          v = heads(linear(x, "attn_v", hkv * dv), hkv, dv);
+  const V k = rope(qk_norm(heads(linear(x, "attn_k", hkv * dk, 16), hkv, dk), "attn_k_norm", Norm::rms)),
+          v = heads(linear(x, "attn_v", hkv * dv, 16), hkv, dv);
   return linear(glu(gate, flat(attend(q, k, v, o)), "sigmoid"), o.out, c.d_model);
 }
 

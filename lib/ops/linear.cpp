@@ -1,6 +1,7 @@
-// linear(x […,k] f32 or q8_rows, W[m,k] any weight format, bias? [m]) -> […,m]            y[…,o] = Σ_k x[…,k] W[o,k] + bias[o]
+// linear(x […,k] f32, q8_rows or q16_rows, W[m,k] any weight format, bias? [m]) -> […,m]  y[…,o] = Σ_k x[…,k] W[o,k] + bias[o]
+//   attrs x_bits (8): which of the two a lowering to quantised activations should choose
 // head_linear(x [n,h,a] f32, W[h,b,a] any weight format) -> [n,h,b]                       y[n,h,:] = W[h] x[n,h,:]
-// quantize_rows(x […,k] f32, k % 32 == 0) -> q8_rows […,k]                                see lib/quant/q8_rows.h
+// quantize_rows(x […,k] f32, k % 32 == 0) -> q8_rows, or q16_rows with bits = 16          attrs bits (8), see lib/quant/q8_rows.h
 #include "ops/op.h"
 #include "ops/shape.h"
 #include "ops/view.h"
@@ -56,8 +57,7 @@ void reference_head_linear(const OpArgs& a) {
 Result<std::vector<ValueInfo>> infer_quantize_rows(const OpCall& c) {
   const Want want("quantize_rows", c);
   MAINSPRING_TRY(const ValueInfo* x, want.rows(0, "x", 1));
-  if (x->dims.back().times % 32 != 0) return want.fail("x is {}, expected a last extent that is a multiple of 32", text_of(*x));
-  return yields(x->dims, DType::q8_rows);
+  return then_quantised("quantize_rows", c, yields(x->dims));
 }
 
 void reference_quantize_rows(const OpArgs& a) { quantise_rows(Rows<float>(a.in[0]), a.out[0]); }

@@ -1,5 +1,5 @@
 // rms_norm(x […,d], w? [d] or [h,d] for x […,h,d]) -> same          attrs eps          x / sqrt(mean(x²)+eps) * w      arXiv:1910.07467
-// rms_norm_quant: the same to q8_rows, d % 32 == 0: rms_norm, then quantize_rows
+// rms_norm_quant: the same to q8_rows (bits = 16: q16_rows), d % 32 == 0: rms_norm, then quantize_rows
 // layer_norm(x […,d], w? [d] or [h,d], b? same) -> same             attrs eps          (x-mean) / sqrt(var+eps) * w + b arXiv:1607.06450
 // l2_norm(x […,d]) -> same                                          attrs eps          x / max(sqrt(Σ x²), eps)
 // softmax(x […,d]) -> same                                          exp(x - max x) / Σ exp(x - max x)
@@ -36,7 +36,7 @@ Result<std::vector<ValueInfo>> infer_norm(const char* op, const OpCall& c, size_
   return yields(x->dims);
 }
 Result<std::vector<ValueInfo>> infer_rms_norm(const OpCall& c) { return infer_norm("rms_norm", c, 1); }
-Result<std::vector<ValueInfo>> infer_rms_norm_quant(const OpCall& c) { return then_quantised("rms_norm_quant", infer_norm("rms_norm_quant", c, 1)); }
+Result<std::vector<ValueInfo>> infer_rms_norm_quant(const OpCall& c) { return then_quantised("rms_norm_quant", c, infer_norm("rms_norm_quant", c, 1)); }
 Result<std::vector<ValueInfo>> infer_layer_norm(const OpCall& c) { return infer_norm("layer_norm", c, 2); }
 Result<std::vector<ValueInfo>> infer_l2_norm(const OpCall& c) { return infer_norm("l2_norm", c, 0); }
 Result<std::vector<ValueInfo>> infer_softmax(const OpCall& c) { return infer_norm("softmax", c, 0); }

@@ -63,8 +63,8 @@ Result<const ValueInfo*> Want::rows(size_t i, const char* name, size_t min_rank,
 }
 
 Result<const ValueInfo*> Want::activations(size_t i, const char* name, size_t min_rank, size_t max_rank) const {
-  if (!has(i) || in(i).dtype != DType::q8_rows) {
-    if (has(i) && in(i).dtype != DType::f32) return fail("{} is {}, expected f32 or q8_rows", name, text_of(in(i)));
+  if (!has(i) || !is_quantised_rows(in(i).dtype)) {
+    if (has(i) && in(i).dtype != DType::f32) return fail("{} is {}, expected f32, q8_rows or q16_rows", name, text_of(in(i)));
     return rows(i, name, min_rank, max_rank);
   }
   const ValueInfo& v = in(i);
@@ -132,12 +132,14 @@ Result<size_t> Want::choice(const char* name, std::string_view otherwise, std::s
   return fail("attribute {} is \"{}\", expected one of {}", name, got, list);
 }
 
-Result<std::vector<ValueInfo>> then_quantised(const char* op, Result<std::vector<ValueInfo>> inferred) {
+Result<std::vector<ValueInfo>> then_quantised(const char* op, const OpCall& c, Result<std::vector<ValueInfo>> inferred) {
   if (!inferred) return inferred;
+  const int64_t bits = c.attrs.i("bits", 8);
+  if (bits != 8 && bits != 16) return within(op, invalid("attribute bits is {}, expected 8 or 16", bits));
   ValueInfo& y = (*inferred)[0];
   if (y.dims.empty() || !y.dims.back().is_constant() || y.dims.back().times % 32 != 0)
     return within(op, invalid("output is {}, expected a constant last extent that is a multiple of 32", text_of(y)));
-  y.dtype = DType::q8_rows;
+  y.dtype = bits == 16 ? DType::q16_rows : DType::q8_rows;
   return inferred;
 }
 

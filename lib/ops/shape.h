@@ -26,7 +26,7 @@ class Want {
   Result<const ValueInfo*> tensor(size_t i, const char* name, DType dtype, size_t min_rank, size_t max_rank = 0) const;
   /// As tensor, f32, with a constant last extent: what is worked on row by row.
   Result<const ValueInfo*> rows(size_t i, const char* name, size_t min_rank = 1, size_t max_rank = 0) const;
-  /// As rows, but q8_rows will do too.
+  /// As rows, but q8_rows or q16_rows will do too.
   Result<const ValueInfo*> activations(size_t i, const char* name, size_t min_rank, size_t max_rank = 0) const;
   /// A matrix of weights in any format: constant extents of that rank, the last one whole blocks.
   Result<const ValueInfo*> weight(size_t i, const char* name, size_t rank) const;
@@ -63,8 +63,8 @@ inline Result<std::vector<ValueInfo>> yields(Dims dims, DType dtype = DType::f32
   v.dims = std::move(dims);
   return std::vector<ValueInfo>{std::move(v)};
 }
-/// The shape rule of an op whose f32 output is quantised: rows of whole blocks of 32.
-Result<std::vector<ValueInfo>> then_quantised(const char* op, Result<std::vector<ValueInfo>> inferred);
+/// The shape rule of an op whose f32 output is quantised to rows of `bits` (8 or 16, the op's attribute): whole blocks of 32.
+Result<std::vector<ValueInfo>> then_quantised(const char* op, const OpCall& c, Result<std::vector<ValueInfo>> inferred);
 /// One f32 output and the next version of a state.
 inline Result<std::vector<ValueInfo>> yields(Dims dims, const ValueInfo& state) {
   ValueInfo v;

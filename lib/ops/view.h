@@ -39,20 +39,20 @@ class DecodedRows {
  public:
   explicit DecodedRows(const TensorView& v) : view_(v), k_(v.shape.back()) {
     const DTypeInfo info = info_of(v.dtype);
-    const bool q8 = v.dtype == DType::q8_rows;
-    row_bytes_ = q8 ? static_cast<int64_t>(q8_rows_stride(k_)) : k_ / info.block * info.bytes;
+    const bool planes = is_quantised_rows(v.dtype);
+    row_bytes_ = planes ? static_cast<int64_t>(quantised_row_bytes(v.dtype, k_)) : k_ / info.block * info.bytes;
     const int rank = v.shape.rank();
     for (int i = 0; i + 1 < rank; ++i) count_ *= v.shape[i];
     if (rank < 2 || count_ == 0) return;
     group_ = count_ / v.shape[0];
-    stride_bytes_ = q8 ? v.row_stride : v.row_stride / info.block * info.bytes;
+    stride_bytes_ = planes ? v.row_stride : v.row_stride / info.block * info.bytes;
   }
   int64_t count() const { return count_; }
   int64_t length() const { return k_; }
   /// Writes length() floats.
   void read(int64_t r, float* out) const {
     const std::byte* row = view_.data + r / group_ * stride_bytes_ + r % group_ * row_bytes_;
-    if (view_.dtype == DType::q8_rows) return decode_q8_row(row, k_, out);
+    if (is_quantised_rows(view_.dtype)) return decode_quantised_row(view_.dtype, row, k_, out);
     format_of(view_.dtype)->decode(row, k_, out);
   }
   std::vector<float> read(int64_t r) const {
@@ -66,11 +66,11 @@ class DecodedRows {
   int64_t k_, count_ = 1, group_ = 1, row_bytes_ = 0, stride_bytes_ = 0;
 };
 
-/// Rows of floats, quantised into a q8_rows tensor of as many rows.
+/// Rows of floats, quantised into a tensor of as many q8_rows or q16_rows.
 inline void quantise_rows(const Rows<float>& x, const TensorView& out) {
-  const int64_t bytes = static_cast<int64_t>(q8_rows_stride(x.length()));
+  const int64_t bytes = static_cast<int64_t>(quantised_row_bytes(out.dtype, x.length()));
   const int64_t group = x.count() && out.shape.rank() > 1 ? x.count() / out.shape[0] : 1;
-  for (int64_t r = 0; r < x.count(); ++r) quantise_q8_rows(x[r], x.length(), 1, x.length(), out.data + r / group * out.row_stride + r % group * bytes);
+  for (int64_t r = 0; r < x.count(); ++r) quantise_row(out.dtype, x[r], x.length(), out.data + r / group * out.row_stride + r % group * bytes);
 }
 
 /// What a fused op means: `reference`, rounded to f32, then quantise_rows.

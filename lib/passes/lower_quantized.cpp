@@ -1,5 +1,5 @@
-// Default arithmetic: the activations of a linear layer with block-format weights are quantised to int8 rows first, where the provider
-// has a kernel for it. Equal inputs (q, k, v; gate and up) share one quantize_rows node.
+// Default arithmetic: the activations of a linear layer with block-format weights are quantised first, to int8 rows or (x_bits = 16) int16
+// rows, where the provider has a kernel for it. Equal inputs (q, k, v; gate and up) share one quantize_rows node.
 #include <map>
 
 #include "passes/passes.h"
@@ -7,15 +7,20 @@
 namespace mainspring::inline v0 {
 namespace {
 
-bool wants_int8(const Graph& graph, const PassContext& context, const Node& n) {
-  if (n.op != "linear" && n.op != "moe_linear") return false;
+/// The activations that this node's kernel takes: what x_bits wishes, else int8; f32 where it takes neither.
+DType lowered_dtype(const Graph& graph, const PassContext& context, const Node& n) {
+  if (n.op != "linear" && n.op != "moe_linear") return DType::f32;
   const Value& x = graph.values[static_cast<size_t>(n.in[0])];
   const Value& w = graph.values[static_cast<size_t>(n.in[n.op == "linear" ? 1 : 2])];
-  if (x.dtype != DType::f32 || !is_block_format(w.dtype) || x.dims.empty() || x.dims.back().times % 32 != 0 || context.accepts == nullptr) return false;
+  if (x.dtype != DType::f32 || !is_block_format(w.dtype) || x.dims.empty() || x.dims.back().times % 32 != 0 || context.accepts == nullptr) return DType::f32;
   std::vector<DType> operands;
   for (ValueId v : n.in) operands.push_back(v == kNone ? DType::f32 : graph.values[static_cast<size_t>(v)].dtype);
-  operands[0] = DType::q8_rows;
-  return context.accepts(context.user, graph, n, operands);
+  for (const DType wish : {DType::q16_rows, DType::q8_rows}) {
+    if (wish == DType::q16_rows && n.attrs.i("x_bits", 8) != 16) continue;
+    operands[0] = wish;
+    if (context.accepts(context.user, graph, n, operands)) return wish;
+  }
+  return DType::f32;
 }
 
 }  // namespace
@@ -24,13 +29,15 @@ Result<bool> pass_lower_quantized(Graph& graph, const PassContext& context) {
   if (context.exact) return false;
   std::vector<Node> old = std::move(graph.nodes);
   graph.nodes.clear();
-  std::map<ValueId, ValueId> quantized;
+  std::map<std::pair<ValueId, DType>, ValueId> quantized;
   bool changed = false;
   for (Node& n : old) {
-    if (wants_int8(graph, context, n)) {
-      auto [it, fresh] = quantized.try_emplace(n.in[0], kNone);
+    if (const DType to = lowered_dtype(graph, context, n); to != DType::f32) {
+      auto [it, fresh] = quantized.try_emplace({n.in[0], to}, kNone);
       if (fresh) {
-        MAINSPRING_TRY(auto made, graph.add_node("quantize_rows", n.name + ".x", {n.in[0]}));
+        Attrs attrs;
+        if (to == DType::q16_rows) attrs.set("bits", int64_t{16});
+        MAINSPRING_TRY(auto made, graph.add_node("quantize_rows", n.name + ".x", {n.in[0]}, std::move(attrs)));
         it->second = made[0];
       }
       n.in[0] = it->second;

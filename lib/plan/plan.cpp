@@ -249,9 +249,9 @@ Result<void> Planner::finish() {
 int64_t dense_row_stride(const Value& value) {
   int64_t n = 1;
   for (size_t i = 1; i < value.dims.size(); ++i) n *= value.dims[i].times;
-  if (value.dtype != DType::q8_rows) return n;
+  if (!is_quantised_rows(value.dtype)) return n;
   const int64_t k = value.dims.empty() ? 1 : value.dims.back().times;
-  const int64_t row = static_cast<int64_t>(q8_rows_stride(k));
+  const int64_t row = static_cast<int64_t>(quantised_row_bytes(value.dtype, k));
   return value.dims.size() <= 2 ? row : n / std::max<int64_t>(k, 1) * row;
 }
 
@@ -259,7 +259,7 @@ size_t max_bytes(const Graph& graph, const Value& value) {
   std::vector<int64_t> maxima;
   for (const Symbol& s : graph.symbols) maxima.push_back(s.max);
   size_t rows = value.dims.empty() ? 1 : static_cast<size_t>(value.dims[0].at(maxima));
-  if (value.dtype == DType::q8_rows) return rows * static_cast<size_t>(dense_row_stride(value));
+  if (is_quantised_rows(value.dtype)) return rows * static_cast<size_t>(dense_row_stride(value));
   const DTypeInfo info = info_of(value.dtype);
   const size_t elements = rows * static_cast<size_t>(dense_row_stride(value));
   return (elements + static_cast<size_t>(info.block) - 1) / static_cast<size_t>(info.block) * static_cast<size_t>(info.bytes);

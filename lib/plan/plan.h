@@ -81,7 +81,7 @@ Result<std::shared_ptr<const Plan>> make_plan(Graph graph, const PlanOptions& op
 
 /// Bytes of a value when its symbols are at their maximum.
 size_t max_bytes(const Graph& graph, const Value& value);
-/// Elements between rows of a dense value (q8_rows: bytes).
+/// Elements between rows of a dense value (q8_rows, q16_rows: bytes).
 int64_t dense_row_stride(const Value& value);
 
 /// An interval of memory in time: bytes needed from node `first` to node `last`.

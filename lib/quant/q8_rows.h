@@ -10,10 +10,17 @@
 //                    modes that flush subnormals change nothing
 //   else             d = amax / 127, id = 127 / amax, q = round_even(x * id), each operation rounded on its own (no reciprocal estimates, no
 //                    FMA); s = d * float(sum of 16 q), the sum exact. s may overflow to infinity where amax > 2^124.
+//
+// DType::q16_rows, the same in int16, for the few layers where eight bits cost most: planes
+//   int8  high[k], low[k]   v = 256 * high + low = x / d, rounded to nearest even; low -127..127 (where it would be -128, v is one more)
+//   float d[k / 32], s[k / 16]   as above, with sums of v
+// d = amax / 32512, id = 32512 / amax (32512 = 127 * 256); zero below 2^-110 instead of 2^-118, so that d stays a normal number.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "mainspring/types.h"
 
 namespace mainspring::inline v0 {
 
@@ -21,8 +28,13 @@ namespace mainspring::inline v0 {
 inline constexpr uint32_t kQ8RowsLeastBits = (127u - 118u) << 23;
 inline constexpr uint32_t kQ8RowsNanBits = 0x7fc00000u;
 
-/// Bytes from row to row: k + k/8 + k/4, rounded up to 64.
-constexpr size_t q8_rows_stride(int64_t k) { return (static_cast<size_t>(k) + static_cast<size_t>(k) / 8 + static_cast<size_t>(k) / 4 + 63) / 64 * 64; }
+inline constexpr uint32_t kQ16RowsLeastBits = (127u - 110u) << 23;
+
+/// Bytes from row to row of q8_rows or q16_rows: 1 or 2 planes of k, k/8, k/4, rounded up to 64.
+constexpr size_t quantised_row_bytes(DType t, int64_t k) {
+  return (static_cast<size_t>(t == DType::q16_rows ? 2 * k : k) + static_cast<size_t>(k) / 8 + static_cast<size_t>(k) / 4 + 63) / 64 * 64;
+}
+constexpr size_t q8_rows_stride(int64_t k) { return quantised_row_bytes(DType::q8_rows, k); }
 /// Byte offset of plane d, and of plane s, in a row.
 constexpr size_t q8_rows_d(int64_t k) { return static_cast<size_t>(k); }
 constexpr size_t q8_rows_s(int64_t k) { return static_cast<size_t>(k) + static_cast<size_t>(k) / 8; }
@@ -30,7 +42,11 @@ constexpr size_t q8_rows_s(int64_t k) { return static_cast<size_t>(k) + static_c
 /// n_rows rows of k floats, x_stride floats apart, to rows q8_rows_stride(k) bytes apart.
 void quantise_q8_rows(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* rows);
 
-/// One row back to k floats: x = q * d.
+/// One row of k floats to a row of q8_rows or q16_rows.
+void quantise_row(DType t, const float* x, int64_t k, void* row);
+
+/// One row back to k floats: x = q * d, or v * d.
 void decode_q8_row(const void* row, int64_t k, float* out);
+void decode_quantised_row(DType t, const void* row, int64_t k, float* out);
 
 }  // namespace mainspring::inline v0

@@ -80,30 +80,32 @@ inline Bytes random_weights(DType t, int64_t rows, int64_t k, uint32_t seed, flo
 struct Activations {
   int64_t rows, k;
   Aligned bytes;
-  int64_t stride() const { return static_cast<int64_t>(q8_rows_stride(k)); }
+  DType dtype = DType::q8_rows;
+  int64_t stride() const { return static_cast<int64_t>(quantised_row_bytes(dtype, k)); }
   std::byte* row(int64_t r) { return bytes.data() + r * stride(); }
 };
 
-inline Activations random_activations(int64_t rows, int64_t k, uint32_t seed) {
+inline Activations random_activations(int64_t rows, int64_t k, uint32_t seed, DType dtype = DType::q8_rows) {
   std::mt19937 rng(seed);
   std::normal_distribution<float> normal;
   std::vector<float> x(static_cast<size_t>(rows * k));
   for (float& v : x) v = normal(rng);
-  Activations a{rows, k, Aligned(static_cast<size_t>(rows) * q8_rows_stride(k))};
-  quantise_q8_rows(x.data(), k, rows, k, a.bytes.data());
+  Activations a{rows, k, Aligned(static_cast<size_t>(rows) * quantised_row_bytes(dtype, k)), dtype};
+  for (int64_t r = 0; r < rows; ++r) quantise_row(dtype, x.data() + r * k, k, a.row(r));
   return a;
 }
 
-/// Rows whose q are all one value, with d = 1.
-inline Activations constant_activations(int64_t rows, int64_t k, int q, bool alternate) {
-  Activations a{rows, k, Aligned(static_cast<size_t>(rows) * q8_rows_stride(k))};
+/// Rows whose bytes are all one value, with d = 1: q, or 257 * q where they are q16_rows.
+inline Activations constant_activations(int64_t rows, int64_t k, int q, bool alternate, DType dtype = DType::q8_rows) {
+  Activations a{rows, k, Aligned(static_cast<size_t>(rows) * quantised_row_bytes(dtype, k)), dtype};
+  const int planes = dtype == DType::q16_rows ? 2 : 1, value = planes == 2 ? 257 * q : q;
   for (int64_t r = 0; r < rows; ++r) {
     auto* v = reinterpret_cast<int8_t*>(a.row(r));
-    auto* d = reinterpret_cast<float*>(a.row(r) + q8_rows_d(k));
-    auto* s = reinterpret_cast<float*>(a.row(r) + q8_rows_s(k));
-    for (int64_t i = 0; i < k; ++i) v[i] = static_cast<int8_t>(alternate && i % 2 ? -q : q);
+    auto* d = reinterpret_cast<float*>(a.row(r) + planes * k);
+    float* s = d + k / 32;
+    for (int64_t i = 0; i < planes * k; ++i) v[i] = static_cast<int8_t>(alternate && i % 2 ? -q : q);
     for (int64_t b = 0; b < k / 32; ++b) d[b] = 1;
-    for (int64_t b = 0; b < k / 16; ++b) s[b] = alternate ? 0.0f : static_cast<float>(16 * q);
+    for (int64_t b = 0; b < k / 16; ++b) s[b] = alternate ? 0.0f : static_cast<float>(16 * value);
   }
   return a;
 }
@@ -131,7 +133,7 @@ inline std::vector<uint32_t> run_rows(Packed& p, Activations& x, int64_t first, 
   const int64_t stride = p.outputs + kRedZone;
   std::vector<uint32_t> y(static_cast<size_t>(kRedZone + n * stride), kRedBits);
   p.kernel->run({.panels = p.panels.data(), .x = x.row(first), .x_stride = x.stride(), .y = reinterpret_cast<float*>(y.data() + kRedZone),
-                 .y_stride = stride, .bias = bias, .k = p.k, .rows = n, .panels_count = p.kernel->panel_count(p.outputs), .outputs = p.outputs});
+                 .y_stride = stride, .bias = bias, .k = p.k, .rows = n, .panels_count = p.kernel->panel_count(p.outputs), .outputs = p.outputs, .wide = x.dtype == DType::q16_rows});
   std::vector<uint32_t> out;
   *clean = std::all_of(y.begin(), y.begin() + kRedZone, [](uint32_t v) { return v == kRedBits; });
   for (int64_t r = 0; r < n; ++r) {
@@ -156,7 +158,7 @@ struct Expected {
 inline Expected expected(DType t, const std::byte* row, const Activations& x, const std::byte* x_row) {
   std::vector<float> w(static_cast<size_t>(x.k)), a(static_cast<size_t>(x.k));
   format_of(t)->decode(row, x.k, w.data());
-  decode_q8_row(x_row, x.k, a.data());
+  decode_quantised_row(x.dtype, x_row, x.k, a.data());
   double value = 0, size = 0;
   for (size_t b = 0; b < w.size(); b += 32) {
     double w_max = 0, x_sum = 0;

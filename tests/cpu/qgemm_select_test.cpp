@@ -56,32 +56,38 @@ std::vector<float> awkward_rows(int64_t rows, int64_t k) {
     block(6)[i] = 0x1p-118f * static_cast<float>(i) / 31;
     block(7)[i] = 0x1p127f / static_cast<float>(i + 1);
     block(8)[i] = 0x1p-140f;
+    block(10)[i] = static_cast<float>(256 * i - 128);  // with 32512 below: low bytes of -128, which are not kept
+    block(11)[i] = 0x1p-110f * static_cast<float>(i) / 31;
     block(9)[i] = (i % 2 ? -3.0e38f : 3.0e38f);
   }
   block(4)[7] = 127;
+  block(10)[5] = 32512;
   block(6)[3] = 0x1p-118f;
   return x;
 }
 
 TEST(QgemmQuantize, EveryKernelWritesTheReferenceBits) {
-  std::vector<QuantizeRowFn> kernels = {select_quantize_q8(IsaSet{})};
-  for (Isa isa : {Isa::avx2, Isa::avx512}) {
+  for (const DType rows : {DType::q8_rows, DType::q16_rows}) {
+    std::vector<QuantizeRowFn> kernels = {select_quantize(rows, IsaSet{})};
+    for (Isa isa : {Isa::avx2, Isa::avx512}) {
 #if defined(MAINSPRING_EMULATE_ISA)
-    kernels.push_back(select_quantize_q8(IsaSet{}.with(Isa::avx2).with(isa)));
+      kernels.push_back(select_quantize(rows, IsaSet{}.with(Isa::avx2).with(isa)));
 #else
-    if (detect_isa().has(isa)) kernels.push_back(select_quantize_q8(IsaSet{}.with(Isa::avx2).with(isa)));
+      if (detect_isa().has(isa)) kernels.push_back(select_quantize(rows, IsaSet{}.with(Isa::avx2).with(isa)));
 #endif
-  }
-  for (const int64_t k : {32, 64, 576, 2048}) {
-    const std::vector<float> x = awkward_rows(3, k);
-    Aligned want(3 * q8_rows_stride(k));
-    quantise_q8_rows(x.data(), k, 3, k, want.data());
-    for (QuantizeRowFn fn : kernels) {
+    }
+    for (const int64_t k : {32, 64, 576, 2048}) {
+      const std::vector<float> x = awkward_rows(3, k);
+      const size_t stride = quantised_row_bytes(rows, k), used = static_cast<size_t>((rows == DType::q16_rows ? 2 * k : k) + k / 8 + k / 4);
       for (int64_t r = 0; r < 3; ++r) {
-        Aligned got(q8_rows_stride(k) + 64);
-        fn(x.data() + r * k, k, got.data());
-        EXPECT_EQ(std::memcmp(got.data(), want.data() + static_cast<size_t>(r) * q8_rows_stride(k), static_cast<size_t>(k + k / 8 + k / 4)), 0) << k;
-        for (size_t i = static_cast<size_t>(k + k / 8 + k / 4); i < q8_rows_stride(k) + 64; ++i) ASSERT_EQ(got.data()[i], std::byte{0xa5}) << i;
+        Aligned want(stride);
+        quantise_row(rows, x.data() + r * k, k, want.data());
+        for (QuantizeRowFn fn : kernels) {
+          Aligned got(stride + 64);
+          fn(x.data() + r * k, k, got.data());
+          EXPECT_EQ(std::memcmp(got.data(), want.data(), used), 0) << name_of(rows) << ' ' << k;
+          for (size_t i = used; i < stride + 64; ++i) ASSERT_EQ(got.data()[i], std::byte{0xa5}) << i;
+        }
       }
     }
   }

@@ -10,6 +10,8 @@ namespace {
 using namespace mainspring;
 using namespace qgemm_test;
 
+constexpr DType kBoth[] = {DType::q8_rows, DType::q16_rows};  // activations
+
 class QgemmKernels : public testing::TestWithParam<const QgemmKernel*> {
  protected:
   const QgemmKernel& kernel() const { return *GetParam(); }
@@ -48,10 +50,11 @@ TEST_P(QgemmKernels, PanelsAreAtMostATenthLargerThanTheSource) {
 TEST_P(QgemmKernels, AgreesWithDoubleArithmetic) {
   for (const int64_t k : {unit(), 2 * unit(), int64_t{576}, int64_t{1536}, int64_t{2048}}) {
     if (k % unit()) continue;
-    for (const int64_t outputs : {int64_t{1}, width() - 1, width(), width() + 1, int64_t{37}}) {
+    for (const int64_t outputs : {int64_t{1}, width() - 1, width(), width() + 1, int64_t{37}, int64_t{2}, width() + 2, int64_t{38}}) {
       const Bytes w = random_weights(kernel().weight, outputs, k, static_cast<uint32_t>(k + outputs));
       Packed p = pack_weights(kernel(), w, outputs, k);
-      Activations x = random_activations(2, k, 7);
+      const DType rows = outputs % 2 ? DType::q16_rows : DType::q8_rows;
+      Activations x = random_activations(2, k, 7, rows);
       std::vector<float> bias(static_cast<size_t>(outputs));
       for (size_t o = 0; o < bias.size(); ++o) bias[o] = static_cast<float>(o) * 0.25f - 1;
       for (const bool with_bias : {false, true}) {
@@ -74,20 +77,22 @@ TEST_P(QgemmKernels, AgreesWithDoubleArithmetic) {
 TEST_P(QgemmKernels, BitsDoNotDependOnCompany) {
   const int64_t k = unit() == 32 ? 576 : 512, outputs = 2 * width() + 3, rows = 65;
   Packed p = pack_weights(kernel(), random_weights(kernel().weight, outputs, k, 3), outputs, k);
-  Activations x = random_activations(rows, k, 5);
-  std::vector<std::vector<uint32_t>> alone;
-  bool clean = false;
-  for (int64_t r = 0; r < rows; ++r) {
-    alone.push_back(run_rows(p, x, r, 1, &clean));
-    ASSERT_TRUE(clean);
-  }
-  for (const int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 64, 65}) {
-    for (const int64_t first : {int64_t{0}, int64_t{1}, int64_t{6}}) {
-      if (first + n > rows) continue;
-      const std::vector<uint32_t> y = run_rows(p, x, first, n, &clean);
-      ASSERT_TRUE(clean) << n;
-      for (int64_t r = 0; r < n; ++r)
-        ASSERT_TRUE(std::equal(y.begin() + r * outputs, y.begin() + (r + 1) * outputs, alone[static_cast<size_t>(first + r)].begin())) << "row " << r << " of " << n;
+  for (const DType dtype : kBoth) {
+    Activations x = random_activations(rows, k, 5, dtype);
+    std::vector<std::vector<uint32_t>> alone;
+    bool clean = false;
+    for (int64_t r = 0; r < rows; ++r) {
+      alone.push_back(run_rows(p, x, r, 1, &clean));
+      ASSERT_TRUE(clean);
+    }
+    for (const int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 64, 65}) {
+      for (const int64_t first : {int64_t{0}, int64_t{1}, int64_t{6}}) {
+        if (first + n > rows) continue;
+        const std::vector<uint32_t> y = run_rows(p, x, first, n, &clean);
+        ASSERT_TRUE(clean) << n;
+        for (int64_t r = 0; r < n; ++r)
+          ASSERT_TRUE(std::equal(y.begin() + r * outputs, y.begin() + (r + 1) * outputs, alone[static_cast<size_t>(first + r)].begin())) << "row " << r << " of " << n;
+      }
     }
   }
 }
@@ -121,9 +126,11 @@ TEST_P(QgemmKernels, BitsAreThoseOfTheScalarKernel) {
     const int64_t outputs = 37;
     const Bytes w = random_weights(kernel().weight, outputs, k, 8);
     Packed a = pack_weights(kernel(), w, outputs, k), b = pack_weights(*scalar, w, outputs, k);
-    Activations x = random_activations(7, k, 9);
-    bool clean = false;
-    EXPECT_EQ(run_rows(a, x, 0, 7, &clean), run_rows(b, x, 0, 7, &clean)) << k;
+    for (const DType dtype : kBoth) {
+      Activations x = random_activations(7, k, 9, dtype);
+      bool clean = false;
+      EXPECT_EQ(run_rows(a, x, 0, 7, &clean), run_rows(b, x, 0, 7, &clean)) << k << ' ' << name_of(dtype);
+    }
   }
 }
 
@@ -141,8 +148,9 @@ TEST_P(QgemmKernels, ExtremesDoNotOverflow) {
     }
     Packed p = pack_weights(kernel(), w, outputs, k);
     for (const int q : {127, -127}) {
-      for (const bool alternate : {false, true}) {
-        Activations x = constant_activations(5, k, q, alternate);
+      for (const int kind : {0, 1, 2, 3}) {
+        const bool alternate = kind % 2;
+        Activations x = constant_activations(5, k, q, alternate, kBoth[kind / 2]);
         bool clean = false;
         const std::vector<uint32_t> y = run_rows(p, x, 0, 5, &clean);
         const Expected e = expected(t, w.data(), x, x.row(0));

@@ -11,7 +11,7 @@ const std::vector<OpCase>& cases() {
     for (int t = 0; t < kDTypes; ++t) {
       const DType d = static_cast<DType>(t);
       const bool scalar = d == DType::f32 || d == DType::f16 || d == DType::bf16;
-      if (!scalar && (!is_block_format(d) || d == DType::q8_rows)) continue;
+      if (!scalar && (!is_block_format(d) || is_quantised_rows(d))) continue;
       In table = weights(d, {37, scalar ? 67 : 256 * 3});
       v.push_back({.name = name_of(d), .op = "embed", .in = {table, ids({kN}, 37)}});
       table.also_linear = true;

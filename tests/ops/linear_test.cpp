@@ -13,7 +13,7 @@ void for_weight_formats(F f) {
   for (int t = 0; t < kDTypes; ++t) {
     const DType d = static_cast<DType>(t);
     const bool scalar = d == DType::f32 || d == DType::f16 || d == DType::bf16;
-    if (scalar || (is_block_format(d) && d != DType::q8_rows)) f(d, scalar);
+    if (scalar || (is_block_format(d) && !is_quantised_rows(d))) f(d, scalar);
   }
 }
 
@@ -29,6 +29,7 @@ const std::vector<OpCase>& linear_cases() {
       const int64_t kq = std::max<int64_t>(block, 64) * 3;
       v.push_back({.name = name + " q8", .op = "linear", .in = {quantised({kN, kq}), weights(d, {37, kq})}, .steps = kFew, .may_refuse = true});
       v.push_back({.name = name + " q8 bias", .op = "linear", .in = {quantised({kN, kq}), weights(d, {96, kq}), vec({96})}, .steps = kFew, .may_refuse = true});
+      v.push_back({.name = name + " q16", .op = "linear", .in = {quantised({kN, kq}, DType::q16_rows), weights(d, {37, kq}), vec({37})}, .steps = kFew, .may_refuse = true});
       v.push_back({.name = name + " q8 block", .op = "linear", .in = {quantised({kN, block}), weights(d, {1, block})}, .steps = kFew, .may_refuse = true});
     });
     for (DType d : {DType::f32, DType::f16, DType::bf16, DType::q4_k}) {
@@ -39,6 +40,7 @@ const std::vector<OpCase>& linear_cases() {
       v.push_back({.name = std::string(name_of(d)) + " ones", .op = "linear", .in = {rows({kN, 1}), weights(d, {1, 1})}, .steps = kFew});
     for (DType d : {DType::q4_0, DType::q4_1, DType::q8_0, DType::q4_k, DType::q6_k}) {
       v.push_back({.name = std::string(name_of(d)) + " q8 many", .op = "linear", .in = {quantised({kN, 512}), weights(d, {131, 512})}, .steps = kMany, .may_refuse = true});
+      v.push_back({.name = std::string(name_of(d)) + " q16 many", .op = "linear", .in = {quantised({kN, 512}, DType::q16_rows), weights(d, {131, 512})}, .steps = kMany, .may_refuse = true});
       v.push_back({.name = std::string(name_of(d)) + " q8 heads", .op = "linear", .in = {quantised({kN, 3, 256}), weights(d, {33, 256}), vec({33})}, .steps = kFew, .may_refuse = true});
     }
     return v;
@@ -66,6 +68,9 @@ const OpCase kQuantise[] = {
     {.name = "heads", .op = "quantize_rows", .in = {rows({kN, 3, 96})}},
     {.name = "long", .op = "quantize_rows", .in = {row_of(Fill::wide, {kN, 4096})}},
     {.name = "special", .op = "quantize_rows", .in = {row_of(Fill::special, {kN, 256})}},
+    {.name = "16 bits", .op = "quantize_rows", .in = {rows({kN, 32 * 5})}, .attrs = {{"bits", int64_t{16}}}},
+    {.name = "16 bits heads", .op = "quantize_rows", .in = {rows({kN, 3, 96})}, .attrs = {{"bits", int64_t{16}}}},
+    {.name = "16 bits special", .op = "quantize_rows", .in = {row_of(Fill::special, {kN, 256})}, .attrs = {{"bits", int64_t{16}}}},
 };
 
 MAINSPRING_OP_TEST(OpLinear, linear_cases());

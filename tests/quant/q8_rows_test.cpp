@@ -126,6 +126,29 @@ TEST(Q8Rows, ZeroTinyAndHuge) {
   }
 }
 
+TEST(Q16Rows, HoldsSixteenBits) {
+  const std::vector<float> x = noise(4096, 5);
+  std::vector<Row::Line> row(quantised_row_bytes(DType::q16_rows, 4096) / 64);
+  quantise_row(DType::q16_rows, x.data(), 4096, row.data());
+  const auto* planes = reinterpret_cast<const int8_t*>(row.data());
+  const auto* d = reinterpret_cast<const float*>(planes + 2 * 4096);
+  std::vector<float> y(x.size());
+  decode_quantised_row(DType::q16_rows, row.data(), 4096, y.data());
+  for (size_t b = 0; b < 128; ++b) {
+    float amax = 0;
+    int sum[2] = {};
+    for (size_t i = 32 * b; i < 32 * b + 32; ++i) {
+      const int v = 256 * planes[i] + planes[4096 + i];
+      amax = std::fmax(amax, std::fabs(x[i]));
+      sum[i / 16 % 2] += v;
+      ASSERT_GE(planes[4096 + i], -127);
+      ASSERT_LE(std::fabs(x[i] - y[i]), (planes[4096 + i] == -127 ? 1.5f : 0.51f) * d[b]) << "half a step, and one more where a low byte would be -128";
+    }
+    ASSERT_EQ(bits(d[b]), bits(amax / 32512.0f));
+    for (size_t h = 0; h < 2; ++h) ASSERT_EQ(bits(d[128 + 2 * b + h]), bits(d[b] * static_cast<float>(sum[h])));
+  }
+}
+
 TEST(Q8Rows, RowsStandAlone) {
   const int64_t k = 96, stride = 100;
   const std::vector<float> x = noise(static_cast<size_t>(stride) * 5, 4);

@@ -31,7 +31,7 @@ Shape shape_of(const Dims& dims, const std::vector<int64_t>& symbols) {
 
 int64_t outer_bytes(DType dtype, const Shape& shape) {
   const int64_t k = shape.back();
-  const int64_t row = dtype == DType::q8_rows ? static_cast<int64_t>(q8_rows_stride(k)) : k / info_of(dtype).block * info_of(dtype).bytes;
+  const int64_t row = is_quantised_rows(dtype) ? static_cast<int64_t>(quantised_row_bytes(dtype, k)) : k / info_of(dtype).block * info_of(dtype).bytes;
   if (shape.rank() < 2) return shape.rank() == 1 ? info_of(dtype).bytes : row;
   int64_t n = row;
   for (int i = 1; i + 1 < shape.rank(); ++i) n *= shape[i];
@@ -41,7 +41,7 @@ int64_t outer_bytes(DType dtype, const Shape& shape) {
 int64_t bytes_of(DType dtype, const Shape& shape) {
   if (shape.rank() == 0) return info_of(dtype).bytes;
   if (shape.rank() == 1 && info_of(dtype).block > 1)
-    return dtype == DType::q8_rows ? static_cast<int64_t>(q8_rows_stride(shape[0])) : shape[0] / info_of(dtype).block * info_of(dtype).bytes;
+    return is_quantised_rows(dtype) ? static_cast<int64_t>(quantised_row_bytes(dtype, shape[0])) : shape[0] / info_of(dtype).block * info_of(dtype).bytes;
   return shape[0] * outer_bytes(dtype, shape);
 }
 
@@ -50,9 +50,9 @@ std::vector<float> Data::floats() const {
   if (out.empty()) return out;
   if (dtype == DType::i32) {
     std::transform(as<int32_t>(), as<int32_t>() + out.size(), out.begin(), [](int32_t i) { return static_cast<float>(i); });
-  } else if (dtype == DType::q8_rows) {
-    const int64_t k = shape.back(), stride = static_cast<int64_t>(q8_rows_stride(k));
-    for (int64_t r = 0; r < shape.elements() / k; ++r) decode_q8_row(bytes.data() + r * stride, k, out.data() + r * k);
+  } else if (is_quantised_rows(dtype)) {
+    const int64_t k = shape.back(), stride = static_cast<int64_t>(quantised_row_bytes(dtype, k));
+    for (int64_t r = 0; r < shape.elements() / k; ++r) decode_quantised_row(dtype, bytes.data() + r * stride, k, out.data() + r * k);
   } else {
     format_of(dtype)->decode(bytes.data(), shape.elements(), out.data());
   }
@@ -151,11 +151,11 @@ Data make_data(const In& in, const std::vector<int64_t>& symbols, std::span<cons
     fill_ids(d, in.limit, random);
   } else if (in.dtype == DType::i32) {
     for (int64_t i = 0; i < shape.elements(); ++i) d.as<int32_t>()[i] = static_cast<int32_t>(random.below(1000)) - 500;
-  } else if (in.dtype == DType::q8_rows) {
+  } else if (is_quantised_rows(in.dtype)) {
     std::vector<float> row(static_cast<size_t>(shape.back()));
     for (int64_t r = 0; r < shape.elements() / shape.back(); ++r) {
       for (float& v : row) v = draw(in.fill, random);
-      quantise_q8_rows(row.data(), shape.back(), 1, shape.back(), d.bytes.data() + r * static_cast<int64_t>(q8_rows_stride(shape.back())));
+      quantise_row(in.dtype, row.data(), shape.back(), d.bytes.data() + r * static_cast<int64_t>(quantised_row_bytes(in.dtype, shape.back())));
     }
   } else {
     for (int64_t i = 0; i < shape.elements(); ++i) {
@@ -174,10 +174,10 @@ Data perturbed(const Data& d, double size, Random& random) {
     for (int64_t i = 0; i < d.shape.elements(); ++i) out.as<float>()[i] = moved(d.as<float>()[i]);
   } else if (d.dtype == DType::f16) {
     for (int64_t i = 0; i < d.shape.elements(); ++i) out.as<uint16_t>()[i] = f32_to_f16(moved(f16_to_f32(d.as<uint16_t>()[i])));
-  } else if (d.dtype == DType::q8_rows) {
-    const int64_t k = d.shape.back(), stride = static_cast<int64_t>(q8_rows_stride(k));
+  } else if (is_quantised_rows(d.dtype)) {
+    const int64_t k = d.shape.back(), stride = static_cast<int64_t>(quantised_row_bytes(d.dtype, k)), planes = d.dtype == DType::q16_rows ? 2 : 1;
     for (int64_t r = 0; r < d.shape.elements() / k; ++r) {
-      float* scales = reinterpret_cast<float*>(out.bytes.data() + r * stride + static_cast<int64_t>(q8_rows_d(k)));
+      float* scales = reinterpret_cast<float*>(out.bytes.data() + r * stride + planes * k);
       for (int64_t b = 0; b < k / 32; ++b) scales[b] = moved(scales[b]);
     }
   }

@@ -27,7 +27,7 @@ Operand Rig::operand_of(const ValueInfo& info, const In* in, bool strided) {
   o.also_linear = in && in->also_linear;
   const Shape shape = shape_of(info.dims, problem_.max_symbols);
   const DTypeInfo type = info_of(info.dtype);
-  const bool q8 = info.dtype == DType::q8_rows, fixed = o.is_weight || o.state != StateKind::none;
+  const bool q8 = is_quantised_rows(info.dtype), fixed = o.is_weight || o.state != StateKind::none;
   const bool gap = strided && !fixed && shape.rank() > 1;
   const int64_t outer = outer_bytes(info.dtype, shape), extra = gap ? (q8 ? 64 : 5 * type.bytes) : 0;
   const int64_t rows = shape.rank() > 1 ? shape[0] : 1;
@@ -58,7 +58,7 @@ void Rig::pieces(const Operand& o, const Shape& shape, F each) {
   std::byte* at = o.ref.space == Space::constant ? reinterpret_cast<std::byte*>(o.ref.offset) : block_->data() + o.ref.offset;
   if (shape.rank() < 2) return each(at, bytes_of(o.dtype, shape), 0);
   const DTypeInfo type = info_of(o.dtype);
-  const int64_t stride = o.dtype == DType::q8_rows ? o.row_stride : o.row_stride / type.block * type.bytes, outer = outer_bytes(o.dtype, shape);
+  const int64_t stride = is_quantised_rows(o.dtype) ? o.row_stride : o.row_stride / type.block * type.bytes, outer = outer_bytes(o.dtype, shape);
   for (int64_t r = 0; r < shape[0]; ++r) each(at + r * stride, outer, r * outer);
 }
 
@@ -74,12 +74,12 @@ void Rig::put_weights(const std::vector<Data>& in) {
 }
 
 void Rig::allow(const Operand& o, const Shape& shape, std::vector<Interval>& writable) {
-  const int64_t k = shape.back(), row = o.dtype == DType::q8_rows ? static_cast<int64_t>(q8_rows_stride(k)) : 0;
-  const int64_t used = o.dtype == DType::q8_rows ? static_cast<int64_t>(q8_rows_s(k)) + k / 4 : 0;
+  const int64_t k = shape.back(), planes = o.dtype == DType::q16_rows ? 2 : 1;
+  const int64_t row = is_quantised_rows(o.dtype) ? static_cast<int64_t>(quantised_row_bytes(o.dtype, k)) : 0, used = planes * k + k / 8 + k / 4;
   pieces(o, shape, [&](std::byte* at, int64_t bytes, int64_t) {
     const int64_t first = at - block_->data();
     if (!row) return writable.push_back({first, first + bytes});
-    for (int64_t i = 0; i < bytes; i += row) writable.push_back({first + i, first + i + used});  // the padding of q8_rows is nobody's
+    for (int64_t i = 0; i < bytes; i += row) writable.push_back({first + i, first + i + used});  // the padding of quantised rows is nobody's
   });
 }
 

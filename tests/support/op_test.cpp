@@ -322,14 +322,15 @@ std::vector<std::vector<double>> tolerances(const Problem& p, Engine& reference,
   return tolerance;
 }
 
-/// q8_rows results: each element within `quanta` of its block's scale.
+/// q8_rows and q16_rows results: each element within `quanta` of its block's scale.
 void compare_quantised(const Data& got, const Data& want, double quanta, const std::string& what) {
+  const double most = want.dtype == DType::q16_rows ? 32512 : 127;
   const std::vector<float> a = got.floats(), b = want.floats();
   for (size_t i = 0; i < a.size(); ++i) {
     const size_t block = i / 32 * 32;
     float top = 0;
     for (size_t j = block; j < block + 32; ++j) top = std::max(top, std::fabs(b[j]));
-    const double allowed = quanta * static_cast<double>(top) / 127 * 1.001;
+    const double allowed = quanta * static_cast<double>(top) / most * 1.001;
     if (!(std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])) <= allowed) && !same_value(static_cast<double>(a[i]), static_cast<double>(b[i]))) {
       ADD_FAILURE() << what << ": element " << i << " is " << a[i] << ", reference " << b[i] << ", allowed " << quanta << " quanta";
       return;
@@ -341,7 +342,7 @@ void compare(const Problem& p, const std::vector<Data>& got, const std::vector<D
   ASSERT_EQ(got.size(), want.size());
   for (size_t o = 0; o < got.size(); ++o) {
     const std::string where = fmt::format("{}, output {} {}", what, o, text_of(p.out[o]));
-    if (want[o].dtype == DType::q8_rows && p.c->quant_steps > 0) {
+    if (is_quantised_rows(want[o].dtype) && p.c->quant_steps > 0) {
       compare_quantised(got[o], want[o], p.c->quant_steps, where);
       continue;
     }

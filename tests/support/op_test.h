@@ -53,7 +53,7 @@ struct In {
 inline In rows(Dims dims, Fill fill = Fill::normal) { return {.dims = std::move(dims), .fill = fill}; }
 inline In vec(Dims dims, Fill fill = Fill::normal) { return {.dims = std::move(dims), .fill = fill, .weight = true}; }
 inline In weights(DType dtype, Dims dims) { return {.dims = std::move(dims), .dtype = dtype, .weight = true}; }
-inline In quantised(Dims dims) { return {.dims = std::move(dims), .dtype = DType::q8_rows}; }
+inline In quantised(Dims dims, DType rows = DType::q8_rows) { return {.dims = std::move(dims), .dtype = rows}; }
 inline In positions() { return {.dims = {kN}, .dtype = DType::i32, .fill = Fill::positions}; }
 inline In ids(Dims dims, int64_t limit) { return {.dims = std::move(dims), .dtype = DType::i32, .fill = Fill::ids, .limit = limit}; }
 inline In state(StateKind kind, Dims dims, DType dtype = DType::f32) { return {.dims = std::move(dims), .dtype = dtype, .state = kind}; }
@@ -72,7 +72,7 @@ struct OpCase {
   bool exact_request = false;      ///< BindRequest::exact
   bool row_alone = true;           ///< false where a row's result is not its own (no causal mask)
   bool may_refuse = false;         ///< there need not be a kernel
-  double quant_steps = 0;          ///< q8_rows results may differ by this many quanta; 0: to the bit
+  double quant_steps = 0;          ///< q8_rows and q16_rows results may differ by this many quanta; 0: to the bit
 };
 
 /// The reference alone: inference accepts, extents agree, guards hold, strides and zero rows work, rows do not depend on company.

@@ -24,8 +24,8 @@ TensorView ReferenceRunner::view_of(ValueId id, std::span<const int64_t> symbols
     return v;
   }
   int64_t bytes = elements * 4;
-  if (v.dtype == DType::q8_rows) {
-    v.row_stride = v.row_stride / v.shape.back() * static_cast<int64_t>(q8_rows_stride(v.shape.back()));
+  if (is_quantised_rows(v.dtype)) {
+    v.row_stride = v.row_stride / v.shape.back() * static_cast<int64_t>(quantised_row_bytes(v.dtype, v.shape.back()));
     bytes = v.row_stride * outer;
   }
   auto& memory = storage_[static_cast<size_t>(state && value.state != kNone ? value.state : id)];

@@ -1,11 +1,11 @@
-// f32 rows to q8_rows with AVX2: the same bits as lib/quant/q8_rows.cpp, whose header says what they are.
+// f32 rows to q8_rows and q16_rows with AVX2: the same bits as lib/quant/q8_rows.cpp, whose header says what they are.
 #include "cpu/kernels/qgemm/qgemm_args.h"
 #include "cpu/simd/intrinsics.h"
 
 namespace mainspring::inline v0 {
 namespace {
 
-constexpr uint32_t kNotFinite = 0x7f800000, kNan = 0x7fc00000, kLeast = (127u - 118u) << 23;
+constexpr uint32_t kNotFinite = 0x7f800000, kNan = 0x7fc00000, kLeast = (127u - 118u) << 23, kLeastWide = (127u - 110u) << 23;
 
 MAINSPRING_INLINE void store_float(std::byte* p, float f) { __builtin_memcpy(p, &f, 4); }
 MAINSPRING_INLINE float float_of(uint32_t bits) {
@@ -34,38 +34,70 @@ MAINSPRING_INLINE int sum_16(__m256i a, __m256i b) {
   return _mm_cvtsi128_si32(m);
 }
 
-void fill(std::byte* q, std::byte* d, std::byte* s, float value) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), _mm256_setzero_si256());
-  store_float(d, value);
-  store_float(s, value);
-  store_float(s + 4, value);
+/// Where the planes of a block of 32 stand; low is null in q8_rows.
+struct Block {
+  std::byte *high, *low, *d, *s;
+};
+
+void fill(const Block& b, float value) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(b.high), _mm256_setzero_si256());
+  if (b.low) _mm256_storeu_si256(reinterpret_cast<__m256i*>(b.low), _mm256_setzero_si256());
+  store_float(b.d, value);
+  store_float(b.s, value);
+  store_float(b.s + 4, value);
 }
 
-MAINSPRING_INLINE void quantize_32(const float* x, std::byte* q, std::byte* d, std::byte* s) {
-  const __m256 a = _mm256_loadu_ps(x), b = _mm256_loadu_ps(x + 8), c = _mm256_loadu_ps(x + 16), e = _mm256_loadu_ps(x + 24);
-  const uint32_t bits = greatest(a, b, c, e);
-  if (bits >= kNotFinite) return fill(q, d, s, float_of(kNan));
-  if (bits < kLeast) return fill(q, d, s, 0.0f);
-  const float amax = float_of(bits);
-  const float scale = amax / 127.0f;
-  const __m256 inverse = _mm256_set1_ps(127.0f / amax);
+/// 32 words as bytes. The packs work within 128-bit halves; the permutation puts the 4-byte pieces back in order.
+MAINSPRING_INLINE void store_bytes(std::byte* p, const __m256i (&v)[4]) {
+  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(v[0], v[1]), _mm256_packs_epi32(v[2], v[3]));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+}
+
+/// Splits values into high and low bytes; values become what the bytes hold.
+MAINSPRING_INLINE void split(__m256i (&v)[4], __m256i (&low)[4]) {
+  MAINSPRING_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    const __m256i high = _mm256_srai_epi32(_mm256_add_epi32(v[i], _mm256_set1_epi32(128)), 8), top = _mm256_slli_epi32(high, 8);
+    low[i] = _mm256_max_epi32(_mm256_sub_epi32(v[i], top), _mm256_set1_epi32(-127));
+    v[i] = _mm256_add_epi32(top, low[i]);
+  }
+}
+
+template <bool wide>
+MAINSPRING_INLINE void quantize_32(const float* x, const Block& b) {
+  const __m256 f[4] = {_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8), _mm256_loadu_ps(x + 16), _mm256_loadu_ps(x + 24)};
+  const uint32_t bits = greatest(f[0], f[1], f[2], f[3]);
+  if (bits >= kNotFinite) return fill(b, float_of(kNan));
+  if (bits < (wide ? kLeastWide : kLeast)) return fill(b, 0.0f);
+  const float amax = float_of(bits), most = wide ? 32512.0f : 127.0f;
+  const float scale = amax / most;
+  const __m256 inverse = _mm256_set1_ps(most / amax);
   constexpr int kNearestEven = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;  // whatever the host's rounding mode is
-  const __m256i i0 = _mm256_cvtps_epi32(_mm256_round_ps(_mm256_mul_ps(a, inverse), kNearestEven));
-  const __m256i i1 = _mm256_cvtps_epi32(_mm256_round_ps(_mm256_mul_ps(b, inverse), kNearestEven));
-  const __m256i i2 = _mm256_cvtps_epi32(_mm256_round_ps(_mm256_mul_ps(c, inverse), kNearestEven));
-  const __m256i i3 = _mm256_cvtps_epi32(_mm256_round_ps(_mm256_mul_ps(e, inverse), kNearestEven));
-  // The packs work within 128-bit halves; the permutation puts the 4-byte pieces back in order.
-  const __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(i0, i1), _mm256_packs_epi32(i2, i3));
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
-  store_float(d, scale);
-  store_float(s, scale * static_cast<float>(sum_16(i0, i1)));
-  store_float(s + 4, scale * static_cast<float>(sum_16(i2, i3)));
+  __m256i v[4];
+  MAINSPRING_UNROLL
+  for (int i = 0; i < 4; ++i) v[i] = _mm256_cvtps_epi32(_mm256_round_ps(_mm256_mul_ps(f[i], inverse), kNearestEven));
+  if constexpr (wide) {
+    __m256i low[4], high[4];
+    split(v, low);
+    MAINSPRING_UNROLL
+    for (int i = 0; i < 4; ++i) high[i] = _mm256_srai_epi32(_mm256_sub_epi32(v[i], low[i]), 8);
+    store_bytes(b.high, high);
+    store_bytes(b.low, low);
+  } else {
+    store_bytes(b.high, v);
+  }
+  store_float(b.d, scale);
+  store_float(b.s, scale * static_cast<float>(sum_16(v[0], v[1])));
+  store_float(b.s + 4, scale * static_cast<float>(sum_16(v[2], v[3])));
 }
 
 }  // namespace
 
 void quantize_q8_avx2(const float* x, int64_t k, std::byte* row) {
-  for (int64_t b = 0; b < k / 32; ++b) quantize_32(x + 32 * b, row + 32 * b, row + k + 4 * b, row + k + k / 8 + 8 * b);
+  for (int64_t b = 0; b < k / 32; ++b) quantize_32<false>(x + 32 * b, {row + 32 * b, nullptr, row + k + 4 * b, row + k + k / 8 + 8 * b});
+}
+void quantize_q16_avx2(const float* x, int64_t k, std::byte* row) {
+  for (int64_t b = 0; b < k / 32; ++b) quantize_32<true>(x + 32 * b, {row + 32 * b, row + k + 32 * b, row + 2 * k + 4 * b, row + 2 * k + k / 8 + 8 * b});
 }
 
 }  // namespace mainspring::inline v0

@@ -15,6 +15,7 @@ namespace mainspring::inline v0 {
 #include "cpu/kernels/qgemm/kernels.inc"
 #undef MAINSPRING_QGEMM
 void quantize_q8_avx2(const float* x, int64_t k, std::byte* row);
+void quantize_q16_avx2(const float* x, int64_t k, std::byte* row);
 
 namespace {
 
@@ -85,14 +86,17 @@ void decode_row(const std::byte* panels, int64_t k, int64_t row, float* out) {
 }
 
 #define MAINSPRING_QGEMM(isa, dtype, Format, width, row_tile)                                                                         \
-  {#isa " " #dtype, Isa::isa, DType::dtype, width, row_tile, qgemm::Format::kLayout.unit, panel_bytes<qgemm::Format, width>,          \
+  {#isa " " #dtype, Isa::isa, DType::dtype, width, row_tile, row_tile > 1 ? row_tile / 2 : 1, qgemm::Format::kLayout.unit, panel_bytes<qgemm::Format, width>,          \
    pack<qgemm::Format, width>, unpack<qgemm::Format, width>, decode_row<qgemm::Format, width, DType::dtype>, qgemm_##isa##_##dtype},
 constexpr QgemmKernel kKernels[] = {
 #include "cpu/kernels/qgemm/kernels.inc"
 };
 #undef MAINSPRING_QGEMM
 
-void quantize_q8_scalar(const float* x, int64_t k, std::byte* row) { quantise_q8_rows(x, k, 1, k, row); }
+template <DType rows>
+void quantize_scalar(const float* x, int64_t k, std::byte* row) {
+  quantise_row(rows, x, k, row);
+}
 
 }  // namespace
 
@@ -118,6 +122,9 @@ const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string
   return nullptr;
 }
 
-QuantizeRowFn select_quantize_q8(IsaSet isa) { return isa.has(Isa::avx2) ? quantize_q8_avx2 : quantize_q8_scalar; }
+QuantizeRowFn select_quantize(DType rows, IsaSet isa) {
+  if (rows == DType::q16_rows) return isa.has(Isa::avx2) ? quantize_q16_avx2 : quantize_scalar<DType::q16_rows>;
+  return isa.has(Isa::avx2) ? quantize_q8_avx2 : quantize_scalar<DType::q8_rows>;
+}
 
 }  // namespace mainspring::inline v0

@@ -1,5 +1,5 @@
 // Quantised linear layers: y = x * w^T with w in a block format and x in int8 rows.
-// In: weight rows as GGUF blocks, packed once into panels; activations as q8_rows. Out: f32.
+// In: weight rows as GGUF blocks, packed once into panels; activations as q8_rows or q16_rows. Out: f32.
 //
 // A panel holds `width` outputs over the whole of k: first the quants of every 32 k (4 k of each output side by side, so that one
 // broadcast of 4 activation bytes meets all outputs), then the scales. It holds exactly the information of the source blocks and
@@ -27,6 +27,7 @@ struct QgemmKernel {
   DType weight;
   int width;             ///< outputs in a panel
   int row_tile;          ///< rows that are worked on together; a caller that cuts rows does well to cut at multiples of it
+  int row_tile_wide;     ///< the same for q16_rows
   int64_t k_multiple;    ///< 32, or 256 for super-block formats
   /// Bytes of one panel, a multiple of 32 (64 for width 16).
   size_t (*panel_bytes)(int64_t k);
@@ -47,7 +48,7 @@ std::span<const QgemmKernel> qgemm_kernels();
 /// The best kernel for this weight format, k and machine, or null. `why` (may be null) tells why better ones, or all, declined.
 const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string* why);
 
-/// The best q8_rows quantiser for this machine.
-QuantizeRowFn select_quantize_q8(IsaSet isa);
+/// The best quantiser to `rows` (q8_rows or q16_rows) for this machine.
+QuantizeRowFn select_quantize(DType rows, IsaSet isa);
 
 }  // namespace mainspring::inline v0

@@ -10,7 +10,7 @@ namespace mainspring::inline v0 {
 /// Nothing overlaps y. Reads stay inside the panels and the x rows; writes stay inside the valid outputs of y.
 struct QgemmArgs {
   const std::byte* panels;  ///< first panel of the run, 64-byte aligned panels base; panel i is panel_bytes(k) further
-  const std::byte* x;       ///< rows in the activation format q8_rows (lib/quant/q8_rows.h), each 4-byte aligned; |q| <= 127
+  const std::byte* x;       ///< rows in the activation format q8_rows or q16_rows (lib/quant/q8_rows.h), each 4-byte aligned; |q| <= 127
   int64_t x_stride;         ///< bytes from row to row
   float* y;                 ///< [rows, outputs], first output of the run
   int64_t y_stride;         ///< floats from row to row
@@ -19,11 +19,12 @@ struct QgemmArgs {
   int64_t rows;
   int64_t panels_count;
   int64_t outputs;          ///< valid outputs, in ((panels_count - 1) * width, panels_count * width]
+  bool wide = false;        ///< x is q16_rows
 };
 
 using QgemmFn = void (*)(const QgemmArgs&);
 
-/// Quantises one row of k floats (k a multiple of 32) into q8_rows; bit for bit what lib/quant's reference writes.
+/// Quantises one row of k floats (k a multiple of 32) into q8_rows or q16_rows; bit for bit what lib/quant's reference writes.
 using QuantizeRowFn = void (*)(const float* x, int64_t k, std::byte* row);
 
 }  // namespace mainspring::inline v0

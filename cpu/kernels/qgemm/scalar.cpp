@@ -20,19 +20,23 @@ float load_float(const std::byte* p) {
   return f;
 }
 
-// Sum over groups g, g+1, g+2, g+3 (16 k) of value * q.
-template <class F>
-int dot_16(const Codes& c, int g, const std::byte* q) {
+// Sum over groups g, g+1, g+2, g+3 (16 k) of value * q, or (wide) value * (256 * q + the q that stands k further).
+template <class F, bool wide>
+int dot_16(const Codes& c, int g, const std::byte* q, int64_t k) {
   int sum = 0;
-  for (int i = 4 * g; i < 4 * g + 16; ++i) sum += F::value(c.w[i / 4] >> i % 4 * 8 & 255) * static_cast<int8_t>(q[i]);
+  for (int i = 4 * g; i < 4 * g + 16; ++i) {
+    int x = static_cast<int8_t>(q[i]);
+    if constexpr (wide) x = 256 * x + static_cast<int8_t>(q[k + i]);
+    sum += F::value(c.w[i / 4] >> i % 4 * 8 & 255) * x;
+  }
   return sum;
 }
 
-template <class F>
+template <class F, bool wide>
 float one_output(const uint8_t* panel, int o, const std::byte* x, int64_t k) {
   constexpr int subs = F::kLayout.unit / 32;
-  const std::byte* d = x + k;
-  const std::byte* s = x + k + k / 8;
+  const std::byte* d = x + (wide ? 2 * k : k);
+  const std::byte* s = d + k / 8;
   float acc = 0;
   for (int64_t b = 0; b < k / 32; ++b) {
     Codes c;
@@ -40,7 +44,7 @@ float one_output(const uint8_t* panel, int o, const std::byte* x, int64_t k) {
     qgemm::get_codes<F>(panel + at.quants + b % subs * kWidth * F::kLayout.quants, kWidth, o, c);
     const Factors f = F::factors(Record<const uint8_t>{panel + at.record, kWidth, o}, static_cast<int>(b % subs));
     const float dx = load_float(d + 4 * b), s0 = load_float(s + 8 * b), s1 = load_float(s + 8 * b + 4);
-    const int low = dot_16<F>(c, 0, x + 32 * b), high = dot_16<F>(c, 4, x + 32 * b);
+    const int low = dot_16<F, wide>(c, 0, x + 32 * b, k), high = dot_16<F, wide>(c, 4, x + 32 * b, k);
     if constexpr (F::kTwoScales) {
       acc = std::fma(static_cast<float>(low), f.d[0] * dx, acc);
       acc = std::fma(static_cast<float>(high), f.d[1] * dx, acc);
@@ -60,7 +64,8 @@ void run(const QgemmArgs& a) {
   const auto* panels = reinterpret_cast<const uint8_t*>(a.panels);
   for (int64_t r = 0; r < a.rows; ++r) {
     for (int64_t o = 0; o < a.outputs; ++o) {
-      const float y = one_output<F>(panels + static_cast<size_t>(o / kWidth) * panel_bytes, static_cast<int>(o % kWidth), a.x + r * a.x_stride, a.k);
+      const float y = (a.wide ? one_output<F, true> : one_output<F, false>)(panels + static_cast<size_t>(o / kWidth) * panel_bytes,
+                                                                            static_cast<int>(o % kWidth), a.x + r * a.x_stride, a.k);
       a.y[r * a.y_stride + o] = a.bias ? y + a.bias[o] : y;
     }
   }

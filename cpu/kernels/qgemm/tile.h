@@ -1,4 +1,5 @@
-// The tile: R rows times P panels, over all of k. Written in the vectors of vector256.h or vector512.h, which the ISA file includes first;
+// The tile: R rows times P panels, over all of k. A row of q16_rows (wide) is two rows of bytes to the sums; they become one integer, 256 times
+// the high one plus the low one, before they meet a float: |sum| <= 32 * 127 * 256 * 127.5 < 2^31. Written in the vectors of vector256.h or vector512.h, which the ISA file includes first;
 // templated on the format F (tile_formats.h) and on Sums, the ISA's way of summing products of bytes. Everything is in an anonymous
 // namespace: each ISA file gets its own copy, compiled for its own machine, and no linker can mix them up.
 //
@@ -35,41 +36,54 @@ MAINSPRING_INLINE Float broadcast_float(const uint8_t* p) {
   return floats_of(v);
 }
 
+/// Rows of bytes that R rows of activations have; high and low ones of a wide row follow each other.
+template <int R, bool wide>
+constexpr int kByteRows = wide ? 2 * R : R;
+
+template <bool wide, int X>
+MAINSPRING_INLINE Float sum_of(const Int (&sums)[X], int r) {
+  if constexpr (wide) return to_float(add_words(times_256(sums[2 * r]), sums[2 * r + 1]));
+  else return to_float(sums[r]);
+}
+
 /// One 32-k block; `at`, `at_d` and `at_s` are where its q, d and s stand in a row. The f32 sequence of an output is the same for every P
 /// and R. It is that of scalar.cpp, but for the offset of signed codes.
-template <class F, int P, int R>
-MAINSPRING_INLINE_LOOPS void block_rows(const uint8_t* q, const uint8_t* record, int64_t stride, int sub, const uint8_t* const (&x)[R], int64_t at,
+template <class F, bool wide, int P, int R, int X>
+MAINSPRING_INLINE_LOOPS void block_rows(const uint8_t* q, const uint8_t* record, int64_t stride, int sub, const uint8_t* const (&x)[X], int64_t at,
                                   int64_t at_d, int64_t at_s, Float (&acc)[P][R]) {
   using Sums = typename F::Sums;
+  constexpr int step = X / R;  // from row to row in x
   if constexpr (F::kTwoScales) {
-    Int low[P][R], high[P][R];
-    Sums::template dot<F, P, R>(q, stride, x, at, FirstHalf{}, low);
-    Sums::template dot<F, P, R>(q, stride, x, at, SecondHalf{}, high);
+    Int low[P][X], high[P][X];
+    Sums::template dot<F, P, X>(q, stride, x, at, FirstHalf{}, low);
+    Sums::template dot<F, P, X>(q, stride, x, at, SecondHalf{}, high);
     MAINSPRING_UNROLL
     for (int p = 0; p < P; ++p) {
       const Scales f = F::scales(record + p * stride, sub);
       MAINSPRING_UNROLL
       for (int r = 0; r < R; ++r) {
-        const Float d = broadcast_float(x[r] + at_d);
-        Float a = fma(to_float(low[p][r]), mul(f.d0, d), acc[p][r]);
-        a = fma(to_float(high[p][r]), mul(f.d1, d), a);
-        a = fma(f.m0, broadcast_float(x[r] + at_s), a);
-        acc[p][r] = fma(f.m1, broadcast_float(x[r] + at_s + 4), a);
+        const uint8_t* row = x[step * r];
+        const Float d = broadcast_float(row + at_d);
+        Float a = fma(sum_of<wide>(low[p], r), mul(f.d0, d), acc[p][r]);
+        a = fma(sum_of<wide>(high[p], r), mul(f.d1, d), a);
+        a = fma(f.m0, broadcast_float(row + at_s), a);
+        acc[p][r] = fma(f.m1, broadcast_float(row + at_s + 4), a);
       }
     }
   } else {
-    Int sum[P][R];
-    Sums::template dot<F, P, R>(q, stride, x, at, AllGroups{}, sum);
+    Int sum[P][X];
+    Sums::template dot<F, P, X>(q, stride, x, at, AllGroups{}, sum);
     Scales f[P];
     MAINSPRING_UNROLL
     for (int p = 0; p < P; ++p) f[p] = F::scales(record + p * stride, sub);
     MAINSPRING_UNROLL
     for (int r = 0; r < R; ++r) {
-      const Float d = broadcast_float(x[r] + at_d);
-      const Float s = F::kHasMin ? add(broadcast_float(x[r] + at_s), broadcast_float(x[r] + at_s + 4)) : d;
+      const uint8_t* row = x[step * r];
+      const Float d = broadcast_float(row + at_d);
+      const Float s = F::kHasMin ? add(broadcast_float(row + at_s), broadcast_float(row + at_s + 4)) : d;
       MAINSPRING_UNROLL
       for (int p = 0; p < P; ++p) {
-        acc[p][r] = fma(to_float(sum[p][r]), mul(f[p].d0, d), acc[p][r]);
+        acc[p][r] = fma(sum_of<wide>(sum[p], r), mul(f[p].d0, d), acc[p][r]);
         if constexpr (F::kHasMin) acc[p][r] = fma(f[p].m0, s, acc[p][r]);
       }
     }
@@ -79,10 +93,10 @@ MAINSPRING_INLINE_LOOPS void block_rows(const uint8_t* q, const uint8_t* record,
 /// Bytes of `units` scale records that stand together.
 constexpr int64_t records_bytes(PanelLayout layout, int64_t units) { return (units * layout.scales + 3) / 4 * 4 * kWidth; }
 
-template <class F, int P, int R>
-MAINSPRING_INLINE_LOOPS void panel_rows(const uint8_t* panel, int64_t stride, const uint8_t* const (&x)[R], int64_t k, Float (&acc)[P][R]) {
+template <class F, bool wide, int P, int R, int X>
+MAINSPRING_INLINE_LOOPS void panel_rows(const uint8_t* panel, int64_t stride, const uint8_t* const (&x)[X], int64_t k, Float (&acc)[P][R]) {
   constexpr PanelLayout layout = F::kLayout;
-  int64_t at = 0, at_d = k, at_s = k + k / 8;
+  int64_t at = 0, at_d = wide ? 2 * k : k, at_s = at_d + k / 8;
   MAINSPRING_UNROLL
   for (int p = 0; p < P; ++p) {
     MAINSPRING_UNROLL
@@ -95,7 +109,7 @@ MAINSPRING_INLINE_LOOPS void panel_rows(const uint8_t* panel, int64_t stride, co
     q += records_bytes(layout, units);
     for (int64_t unit = 0; unit < units; ++unit, record += layout.scales * kWidth) {
       for (int sub = 0; sub < layout.unit / 32; ++sub, q += layout.quants * kWidth, at += 32, at_d += 4, at_s += 8)
-        block_rows<F, P, R>(q, record, stride, sub, x, at, at_d, at_s, acc);
+        block_rows<F, wide>(q, record, stride, sub, x, at, at_d, at_s, acc);
     }
   }
 }
@@ -110,13 +124,17 @@ MAINSPRING_INLINE void store_outputs(float* y, Float v, const float* bias, int64
   for (int64_t o = 0; o < valid; ++o) y[o] = bias ? lanes[o] + bias[o] : lanes[o];
 }
 
-template <class F, int P, int R>
+template <class F, bool wide, int P, int R>
 void tile(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, int64_t first_row) {
-  const uint8_t* x[R];
+  const uint8_t* x[kByteRows<R, wide>];
   Float acc[P][R];
   MAINSPRING_UNROLL
-  for (int r = 0; r < R; ++r) x[r] = reinterpret_cast<const uint8_t*>(a.x) + (first_row + r) * a.x_stride;
-  panel_rows<F, P, R>(panel, stride, x, a.k, acc);
+  for (int r = 0; r < R; ++r) {
+    const uint8_t* row = reinterpret_cast<const uint8_t*>(a.x) + (first_row + r) * a.x_stride;
+    x[kByteRows<1, wide> * r] = row;
+    if constexpr (wide) x[2 * r + 1] = row + a.k;
+  }
+  panel_rows<F, wide>(panel, stride, x, a.k, acc);
   MAINSPRING_UNROLL
   for (int p = 0; p < P; ++p) {
     const int64_t o = first_output + p * kWidth;
@@ -126,17 +144,18 @@ void tile(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t firs
 }
 
 /// All rows by P panels: these stay in the nearest cache while the rows pass over them.
-template <class F, int P>
+template <class F, bool wide, int P>
 void column(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output) {
-  constexpr int R = F::Sums::kRows;
+  constexpr int R = wide ? F::Sums::kRows / 2 : F::Sums::kRows;
   int64_t r = 0;
-  for (; r + R <= a.rows; r += R) tile<F, P, R>(a, panel, stride, first_output, r);
-  for (; r + 2 <= a.rows; r += 2) tile<F, P, 2>(a, panel, stride, first_output, r);
-  if (r < a.rows) tile<F, P, 1>(a, panel, stride, first_output, r);
+  for (; r + R <= a.rows; r += R) tile<F, wide, P, R>(a, panel, stride, first_output, r);
+  if constexpr (!wide)
+    for (; r + 2 <= a.rows; r += 2) tile<F, wide, P, 2>(a, panel, stride, first_output, r);
+  for (; r < a.rows; ++r) tile<F, wide, P, 1>(a, panel, stride, first_output, r);
 }
 
-template <class F>
-void run(const QgemmArgs& a) {
+template <class F, bool wide>
+void run_as(const QgemmArgs& a) {
   constexpr PanelLayout layout = F::kLayout;
   constexpr int P = F::Sums::kPanels;
   const int64_t units = a.k / layout.unit;
@@ -146,9 +165,15 @@ void run(const QgemmArgs& a) {
   int64_t p = 0;
   // One row is bound by memory, and two streams read slower than one.
   if (a.rows > 1) {
-    for (; p + P <= a.panels_count; p += P, panel += P * stride) column<F, P>(a, panel, stride, p * kWidth);
+    for (; p + P <= a.panels_count; p += P, panel += P * stride) column<F, wide, P>(a, panel, stride, p * kWidth);
   }
-  for (; p < a.panels_count; ++p, panel += stride) column<F, 1>(a, panel, stride, p * kWidth);
+  for (; p < a.panels_count; ++p, panel += stride) column<F, wide, 1>(a, panel, stride, p * kWidth);
+}
+
+template <class F>
+void run(const QgemmArgs& a) {
+  if (a.wide) run_as<F, true>(a);
+  else run_as<F, false>(a);
 }
 
 }  // namespace

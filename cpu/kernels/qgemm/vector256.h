@@ -20,6 +20,7 @@ MAINSPRING_INLINE Int bit_and(Int a, Int b) { return _mm256_and_si256(a, b); }
 MAINSPRING_INLINE Int bit_or(Int a, Int b) { return _mm256_or_si256(a, b); }
 MAINSPRING_INLINE Int bit_xor(Int a, Int b) { return _mm256_xor_si256(a, b); }
 MAINSPRING_INLINE Int add_bytes(Int a, Int b) { return _mm256_add_epi8(a, b); }
+MAINSPRING_INLINE Int times_256(Int words) { return _mm256_slli_epi32(words, 8); }
 MAINSPRING_INLINE Int add_words(Int a, Int b) { return _mm256_add_epi32(a, b); }
 /// 16-bit lanes, to the right for n > 0, to the left for n < 0.
 template <int n>

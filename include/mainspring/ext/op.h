@@ -49,7 +49,7 @@ struct TensorView {
   DType dtype = DType::f32;
   std::byte* data = nullptr;  ///< null: absent
   Shape shape;                ///< actual extents
-  int64_t row_stride = 0;     ///< elements from one index of the outermost extent to the next (block formats: elements too; q8_rows: bytes)
+  int64_t row_stride = 0;     ///< elements from one index of the outermost extent to the next (block formats: elements too; q8_rows, q16_rows: bytes)
   template <class T> T* as() const { return reinterpret_cast<T*>(data); }
   explicit operator bool() const { return data != nullptr; }
 };

@@ -55,7 +55,7 @@ struct Operand {
   Dims dims;
   StateKind state = StateKind::none;
   Ref ref;                       ///< absent optional operands: Space::none
-  int64_t row_stride = 0;        ///< elements (q8_rows: bytes) between indices of the outermost extent
+  int64_t row_stride = 0;        ///< elements (q8_rows, q16_rows: bytes) between indices of the outermost extent
   bool is_weight = false;        ///< constant: `ref` is the address of the source bytes
   bool also_linear = false;      ///< the weight is also the matrix of a linear node (tied embeddings)
   explicit operator bool() const { return ref.space != Space::none; }
