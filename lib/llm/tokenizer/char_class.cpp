@@ -19,7 +19,8 @@ CharClass class_of_unicode(uint32_t c) {
     case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LT: return CharClass::upper;
     case UTF8PROC_CATEGORY_LL: return CharClass::lower;
     case UTF8PROC_CATEGORY_LM: case UTF8PROC_CATEGORY_LO: return CharClass::letter;
-    case UTF8PROC_CATEGORY_ND: case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO: return CharClass::number;
+    case UTF8PROC_CATEGORY_ND: return CharClass::digit;
+    case UTF8PROC_CATEGORY_NL: case UTF8PROC_CATEGORY_NO: return CharClass::number;
     case UTF8PROC_CATEGORY_MN: case UTF8PROC_CATEGORY_MC: case UTF8PROC_CATEGORY_ME: return CharClass::mark;
     case UTF8PROC_CATEGORY_PC: case UTF8PROC_CATEGORY_PD: case UTF8PROC_CATEGORY_PS: case UTF8PROC_CATEGORY_PE:
     case UTF8PROC_CATEGORY_PI: case UTF8PROC_CATEGORY_PF: case UTF8PROC_CATEGORY_PO:

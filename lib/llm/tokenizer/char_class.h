@@ -6,8 +6,9 @@
 
 namespace mainspring::inline v0 {
 
-/// Disjoint. Upper has Unicode's Lu and Lt, letter what has no case. White space is Unicode White_Space (as Rust's and Python's regex \s), taken out of the categories it lies in.
-enum class CharClass : uint8_t { upper, lower, letter, number, space, mark, punctuation, symbol, control, other };
+/// Disjoint. Upper has Unicode's Lu and Lt, letter what has no case, digit Nd, number the
+/// other numbers. White space is Unicode White_Space (as Rust's and Python's regex \s), taken out of the categories it lies in.
+enum class CharClass : uint8_t { upper, lower, letter, digit, number, space, mark, punctuation, symbol, control, other };
 
 CharClass class_of_unicode(uint32_t code_point);
 
@@ -18,7 +19,7 @@ constexpr std::array<CharClass, 128> ascii_classes() {
     const bool symbol = c == '$' || c == '+' || (c >= '<' && c <= '>') || c == '^' || c == '`' || c == '|' || c == '~';
     t[c] = c >= 'A' && c <= 'Z'                  ? CharClass::upper
            : c >= 'a' && c <= 'z'                ? CharClass::lower
-           : c >= '0' && c <= '9'                ? CharClass::number
+           : c >= '0' && c <= '9'                ? CharClass::digit
            : c == ' ' || (c >= '\t' && c <= '\r') ? CharClass::space
            : c < 32 || c == 127                  ? CharClass::control
            : symbol                              ? CharClass::symbol

@@ -14,7 +14,8 @@ using ClassSet = uint16_t;
 
 constexpr ClassSet set_of(CharClass c) { return static_cast<ClassSet>(1u << static_cast<unsigned>(c)); }
 
-inline constexpr ClassSet kMark = set_of(CharClass::mark), kNumber = set_of(CharClass::number), kSpace = set_of(CharClass::space);
+inline constexpr ClassSet kMark = set_of(CharClass::mark), kDigit = set_of(CharClass::digit), kSpace = set_of(CharClass::space);
+inline constexpr ClassSet kNumber = kDigit | set_of(CharClass::number);
 inline constexpr ClassSet kLetters = set_of(CharClass::upper) | set_of(CharClass::lower) | set_of(CharClass::letter);
 inline constexpr ClassSet kPunctuation = set_of(CharClass::punctuation);
 inline constexpr ClassSet kMarksOfText = kPunctuation | set_of(CharClass::symbol);  ///< \p{P}\p{S}

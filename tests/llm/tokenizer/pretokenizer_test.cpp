@@ -40,7 +40,9 @@ TEST(TokenizerWords, KnownCuts) {
   EXPECT_EQ(words("gpt-4o", "we'll"), (Words{"we'll"}));
   EXPECT_EQ(words("deepseek-llm", "a b  \n"), (Words{"a", " b", "  ", "\n"}));
   EXPECT_EQ(words("superbpe", "x 1234567"), (Words{"x ", "1", "234", "567"}));
+  EXPECT_EQ(words("superbpe", "٣٤٥٦"), (Words{"٣", "٤٥٦"}));
   EXPECT_EQ(words("afmoe", "1234567"), (Words{"1", "234", "567"}));
+  EXPECT_EQ(words("tiny_aya", "1234567 1234567x 1234_ 1234½"), (Words{"1", "234", "567", " ", "123", "456", "7", "x", " ", "123", "4", "_", " ", "123", "4½"}));
   EXPECT_EQ(words("gemma4", "a b\n\nc"), (Words{"a b", "\n\n", "c"}));
   EXPECT_EQ(words("kimi-k2", "中文abc"), (Words{"中文", "abc"}));
   EXPECT_EQ(words("kimi-k2", "中文、中"), (Words{"中文", "、", "中"}));  // of the script itself, not of its extensions
