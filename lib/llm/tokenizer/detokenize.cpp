@@ -19,14 +19,9 @@ void append_byte_level(std::string& out, std::string_view text) {
 }
 
 /// WordPiece's texts put a space before every word; before these marks there was none.
-void drop_spaces_before_marks(std::string& text) {
-  size_t n = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (n > 0 && text[n - 1] == ' ' && (c == '.' || c == ',' || c == '?' || c == '!')) --n;
-    text[n++] = c;
-  }
-  text.resize(n);
+std::string_view without_space_before_mark(std::string_view text) {
+  const bool mark = text.size() > kSpaceMark.size() && std::string_view(".,?!").find(text[kSpaceMark.size()]) != std::string_view::npos;
+  return mark && text.substr(0, kSpaceMark.size()) == kSpaceMark ? text.substr(kSpaceMark.size()) : text;
 }
 
 /// Whether the first word carries a space that was not in the text.
@@ -52,7 +47,7 @@ void TokenizerImpl::append_piece(int32_t id, bool special, std::string& out) con
     if (const int byte = byte_of_text(text); byte >= 0) out.push_back(static_cast<char>(byte));
   } else if (type == TokenType::normal) {
     if (parts_->bpe && !parts_->bpe->raw_text()) append_byte_level(out, text);
-    else append_replaced(out, text, kSpaceMark, " ");
+    else append_replaced(out, v.kind == TokenizerKind::wordpiece ? without_space_before_mark(text) : text, kSpaceMark, " ");
   }
 }
 
@@ -67,7 +62,6 @@ std::string TokenizerImpl::decode(std::span<const int32_t> ids, bool special) co
     if (old == 0 && out[0] == ' ') out.erase(0, 1);
     phantom = false;
   }
-  if (v.kind == TokenizerKind::wordpiece) drop_spaces_before_marks(out);
   return out;
 }
 

@@ -188,6 +188,13 @@ TEST(TokenizerWordPiece, WordsAndTheirParts) {
   EXPECT_EQ(pieces(*t, encode(*t, "worldx hello")), (Pieces{"[UNK]", "▁hello"}));  // all of the word or nothing
   EXPECT_EQ(pieces(*t, encode(*t, "hel\u200blo\xFF hello")), (Pieces{"▁hello", "▁hello"}));
   EXPECT_EQ(t->decode(encode(*t, "Hello, worlds", {}), false), "hello, worlds");
+  for (bool special : {false, true}) {
+    const Ids ids = encode(*t, "Hello, worlds, hello", {});
+    StreamDecoder d(*t, special);
+    std::string got;
+    for (int32_t id : ids) got += d.push(id);
+    EXPECT_EQ(got + std::string(d.finish()), t->decode(ids, special));
+  }
 }
 
 TEST(TokenizerRwkv, LongestMatchAndEscapes) {
