@@ -31,8 +31,12 @@ RunStatus Executor::run(std::span<const Step> steps, const StepEnv& env, bool fr
   moved_.store(false, std::memory_order_relaxed);
   if (fresh) open_next(0);
   if (step_of(claim_.load(std::memory_order_relaxed)) < steps_.size()) {
-    if (workers_ > 1 && parallel_ != nullptr) parallel_->run(workers_, body, this);
+    const int workers = crowd_.workers(now_ns());
+    inside_.store(0, std::memory_order_relaxed);
+    put_aside_.store(0, std::memory_order_relaxed);
+    if (workers > 1) parallel_->run(workers, body, this);
     else work(0);
+    crowd_.put_aside(put_aside_.load(std::memory_order_relaxed), now_ns());
   }
   if (step_of(claim_.load(std::memory_order_acquire)) >= steps_.size()) return RunStatus::done;
   return status_.load(std::memory_order_relaxed) == 2 ? RunStatus::cancelled : RunStatus::paused;
@@ -85,7 +89,16 @@ void Executor::wait_beyond(uint64_t step) {
   sleepers_.fetch_sub(1, std::memory_order_relaxed);
 }
 
+/// True where another worker is there to go on.
+bool Executor::leave() {
+  int inside = inside_.load(std::memory_order_relaxed);
+  while (inside > 1)
+    if (inside_.compare_exchange_weak(inside, inside - 1, std::memory_order_relaxed)) return true;
+  return false;
+}
+
 void Executor::work(int worker) {
+  inside_.fetch_add(1, std::memory_order_relaxed);
   const uint64_t n = steps_.size();
   const bool may_stop = stop_.cancel != nullptr || stop_.deadline_ns != 0;
   for (;;) {
@@ -99,9 +112,15 @@ void Executor::work(int worker) {
     const uint64_t mine = claim_.fetch_add(1, std::memory_order_acq_rel);
     if (next_of(mine) >= tiles_of(mine)) continue;  // somebody was faster, or the list has ended
     const uint64_t s = step_of(mine);
+    const int64_t begin = now_ns();
     steps_[s].run(steps_[s].params, *env_, static_cast<int64_t>(next_of(mine)), worker);
+    const bool put_aside = now_ns() - begin > Crowd::kPutAsideNs;
     if (may_stop) moved_.store(true, std::memory_order_relaxed);
     if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_next(static_cast<int64_t>(s) + 1);
+    if (put_aside && leave()) {
+      put_aside_.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 // One atomic word holds (step, next tile). A worker claims a tile by adding one; whoever finishes a step's last tile opens the next
 // step. So the next step begins when all tiles are done, not when all workers have arrived: a worker that the system has put aside
 // and that holds no tile delays nobody, and bodies may start late or run one after another. Waiting spins briefly, then sleeps.
+// A worker that was put aside while it held a tile leaves the run to the others; the next runs enter with fewer (crowd.h).
 #pragma once
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <span>
 
+#include "cpu/crowd.h"
 #include "mainspring/context.h"
 #include "mainspring/ext/provider.h"
 
@@ -17,7 +19,7 @@ namespace mainspring::inline v0::cpu {
 
 class Executor final : public RunState {
  public:
-  Executor(Parallel* parallel, int workers) : parallel_(parallel), workers_(workers) {}
+  Executor(Parallel* parallel, int workers) : parallel_(parallel), crowd_(parallel != nullptr ? workers : 1) {}
   RunStatus run(std::span<const Step> steps, const StepEnv& env, bool fresh, const StopConditions& stop);
 
  private:
@@ -27,9 +29,10 @@ class Executor final : public RunState {
   void open_next(int64_t step);
   void wait_beyond(uint64_t step);
   void stop_with(int status);
+  bool leave();
 
   Parallel* parallel_;
-  int workers_;
+  Crowd crowd_;
   std::span<const Step> steps_;
   const StepEnv* env_ = nullptr;
   StopConditions stop_;
@@ -40,6 +43,8 @@ class Executor final : public RunState {
   alignas(64) std::atomic<uint32_t> signal_{0};  // changes when a step opens or a worker stops: what sleepers watch
   std::atomic<int> sleepers_{0};
   std::atomic<int> status_{0};                   // 0 running, 1 paused, 2 cancelled
+  std::atomic<int> inside_{0};                   // bodies that have begun and not left: the last one stays
+  std::atomic<int> put_aside_{0};                // workers that were, in this run
   std::atomic<bool> moved_{false};  // a tile was done in this run: a deadline that has already passed still gets one
 };
 

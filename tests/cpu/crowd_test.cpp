@@ -1,0 +1,131 @@
+// Workers on a machine that others use too: the policy, and the executor that follows it.
+#include "cpu/crowd.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "cpu/executor.h"
+
+namespace mainspring::inline v0::cpu {
+namespace {
+
+TEST(Crowd, AllWorkersUntilOneIsPutAside) {
+  Crowd crowd(4);
+  EXPECT_EQ(crowd.workers(0), 4);
+  crowd.put_aside(0, 10);
+  EXPECT_EQ(crowd.workers(20), 4);
+  crowd.put_aside(1, 30);
+  EXPECT_EQ(crowd.workers(31), 3);
+  crowd.put_aside(7, 40);
+  EXPECT_EQ(crowd.workers(41), 1) << "one always works";
+}
+
+TEST(Crowd, TriesAgainAndMoreRarelyWhereThatFails) {
+  Crowd crowd(2);
+  int64_t now = 0, last_wait = 0;
+  for (int i = 0; i < 10; ++i) {
+    crowd.put_aside(1, now);
+    ASSERT_EQ(crowd.workers(now), 1);
+    int64_t wait = 0;
+    while (crowd.workers(now + wait) == 1) wait += 1'000'000;
+    EXPECT_GE(wait, last_wait);
+    EXPECT_LE(wait, Crowd::kMostHoldNs);
+    now += wait;
+    last_wait = wait;
+  }
+  EXPECT_EQ(last_wait, Crowd::kMostHoldNs);
+}
+
+TEST(Crowd, ForgetsAfterAQuietWhile) {
+  Crowd crowd(2);
+  int64_t now = 0;
+  for (int i = 0; i < 10; ++i) {
+    crowd.put_aside(1, now);
+    now += Crowd::kMostHoldNs;
+    ASSERT_EQ(crowd.workers(now), 2);
+  }
+  now += 2 * Crowd::kMostHoldNs;
+  ASSERT_EQ(crowd.workers(now), 2);
+  crowd.put_aside(1, now);
+  EXPECT_EQ(crowd.workers(now + Crowd::kLeastHoldNs), 2);
+}
+
+TEST(Crowd, ComesBackOneByOne) {
+  Crowd crowd(4);
+  crowd.put_aside(3, 0);
+  int64_t now = 0;
+  for (int want = 2; want <= 4; ++want) {
+    now += Crowd::kLeastHoldNs;
+    EXPECT_EQ(crowd.workers(now), want);
+    EXPECT_EQ(crowd.workers(now), want);
+  }
+}
+
+/// Threads of its own for each run; remembers how many it was asked for.
+struct Threads final : Parallel {
+  int workers() const override { return 2; }
+  void run(int n, void (*body)(void*, int), void* user) override {
+    asked.push_back(n);
+    std::vector<std::thread> threads;
+    for (int w = 1; w < n; ++w) threads.emplace_back(body, user, w);
+    body(user, 0);
+    for (std::thread& t : threads) t.join();
+  }
+  std::vector<int> asked;
+};
+
+struct Tiles {
+  std::atomic<int64_t> done{0};
+  std::atomic<int> begun{0};
+  bool sleep = false;
+};
+
+/// The second tile of a step sleeps where it is told to, once the first has begun: as if the system had put its worker aside.
+void run_tile(const void* params, const StepEnv&, int64_t tile, int) {
+  auto& t = *static_cast<Tiles*>(const_cast<void*>(params));
+  t.begun.fetch_add(1);
+  if (t.sleep && tile < 2) {
+    while (t.begun.load() < 2) std::this_thread::yield();
+    if (tile == 1) std::this_thread::sleep_for(std::chrono::nanoseconds(2 * Crowd::kPutAsideNs));
+  }
+  t.done.fetch_add(1);
+}
+int64_t eight_tiles(const void*, const StepEnv&) { return 8; }
+
+TEST(Executor, AWorkerThatWasPutAsideLeavesAndTheNextRunHasFewer) {
+  bool fewer = false;
+  for (int attempt = 0; attempt < 20 && !fewer; ++attempt) {  // more than one only where this thread is itself put aside between the two runs
+    Threads threads;
+    Executor executor(&threads, 2);
+    Tiles tiles;
+    const std::vector<Step> steps(5, Step{run_tile, eight_tiles, &tiles});
+    StepEnv env{};
+    tiles.sleep = true;
+    ASSERT_EQ(executor.run(steps, env, true, {}), RunStatus::done);
+    ASSERT_EQ(tiles.done, 40) << "the other worker did the rest";
+    tiles.sleep = false;
+    ASSERT_EQ(executor.run(steps, env, true, {}), RunStatus::done);
+    ASSERT_EQ(tiles.done, 80);
+    ASSERT_EQ(threads.asked.front(), 2);
+    fewer = threads.asked.size() == 1;  // one worker needs no region
+  }
+  EXPECT_TRUE(fewer);
+}
+
+TEST(Executor, TheLastWorkerStays) {
+  Executor executor(nullptr, 1);
+  Tiles tiles;
+  tiles.begun = 2;
+  tiles.sleep = true;
+  const std::vector<Step> steps(1, Step{run_tile, eight_tiles, &tiles});
+  StepEnv env{};
+  ASSERT_EQ(executor.run(steps, env, true, {}), RunStatus::done);
+  EXPECT_EQ(tiles.done, 8);
+}
+
+}  // namespace
+}  // namespace mainspring::inline v0::cpu
