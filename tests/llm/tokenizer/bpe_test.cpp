@@ -59,6 +59,21 @@ TEST(TokenizerBpe, AWholeWordThatIsATokenNeedsNoMergesWhereTheModelSaysSo) {
   }
 }
 
+TEST(TokenizerBpe, AWordAndTheSamePartOfALongerOneAreKeptApart) {
+  // "abc" is a token that no merge reaches: the word is that token, the part of a long word is what the merges make of it, in any order
+  ModelFile f = byte_level("llama-bpe", {"a b", "b c"}, {"abc"}, {1});
+  const auto t = f.open();
+  const std::string z(300, 'z');  // long enough for words to be remembered
+  Pieces part(300, "z"), word = {"abc", "Ċ"};
+  part.insert(part.end(), {"ab", "c"});
+  for (bool part_first : {true, false}) {
+    Pieces want = part_first ? part : word;
+    if (part_first) want.insert(want.end(), {"Ċ", "abc"});
+    else want.insert(want.end(), part.begin(), part.end());
+    EXPECT_EQ(pieces(*t, encode(*t, part_first ? z + "abc\nabc" : "abc\n" + z + "abc")), want);
+  }
+}
+
 TEST(TokenizerBpe, MergesOfTextsThatAreNoTokensFallBackOnBytes) {
   // "xy" is in no vocabulary: the merge applies, and then its bytes come out as tokens
   std::vector<std::string> tokens;
