@@ -175,8 +175,9 @@ int fuzz_them(const Options& o, Shared& shared) {
   const size_t seeds = pool.size(), seeds_reach = fuzz::steps_seen();
   uint64_t runs = 0, hash = fnv("");
   for (; runs < o.runs && elapsed() < o.seconds; ++runs) {
-    // Half of the time one of the latest 64: what is new is worth a closer look.
-    const size_t from = random.below(2) ? random.below(pool.size()) : pool.size() - 1 - random.below(std::min<size_t>(64, pool.size()));
+    // Half of the time a seed: most of the pool is on its way into an error. Of the others the smaller of two: small inputs are quick.
+    size_t from = random.below(random.below(2) ? seeds : pool.size());
+    if (const size_t also = random.below(pool.size()); from >= seeds && pool[also].size() < pool[from].size()) from = also;
     const std::string input = mutator.mutate(pool[from], pool[random.below(pool.size())]);
     hash = fnv(input, hash);
     if (!try_one(shared, input)) continue;
