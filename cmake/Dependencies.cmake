@@ -19,6 +19,9 @@ if(NOT UTF8PROC_FOUND)
 endif()
 
 add_library(mainspring_dependencies INTERFACE)
-# fmt as headers: its symbols stay inside our objects, so a host with another fmt does not meet it
-target_link_libraries(mainspring_dependencies INTERFACE fmt::fmt-header-only simdjson::simdjson PkgConfig::PCRE2 PkgConfig::UTF8PROC Threads::Threads)
-target_compile_definitions(mainspring_dependencies INTERFACE FMT_EXCEPTIONS=0 SIMDJSON_EXCEPTIONS=0)
+# fmt as headers and in a namespace of our own: its functions are weak symbols of our objects, and the linker would take one copy for a host that
+# has fmt too, ours without exceptions or the host's with them (tests/structure/library_symbols_test.py)
+target_link_libraries(mainspring_dependencies INTERFACE $<BUILD_INTERFACE:fmt::fmt-header-only> simdjson::simdjson PkgConfig::PCRE2 PkgConfig::UTF8PROC Threads::Threads)
+foreach(definition FMT_EXCEPTIONS=0 SIMDJSON_EXCEPTIONS=0 "FMT_BEGIN_NAMESPACE=namespace fmt { inline namespace mainspring_v0 {" "FMT_END_NAMESPACE=} }")
+  target_compile_definitions(mainspring_dependencies INTERFACE $<BUILD_INTERFACE:${definition}>)
+endforeach()

@@ -15,7 +15,7 @@ install() {
 }
 build_packages=(g++ cmake ninja-build pkg-config ccache libfmt-dev libsimdjson-dev libpcre2-dev libutf8proc-dev libcli11-dev nlohmann-json3-dev)
 
-# build PRESET FOLDER [CMAKE_OPTION…]: configures and builds one of CMakePresets.json, says how long it took.
+# build PRESET FOLDER [CMAKE_OPTION…]: configures and builds one of CMakePresets.json (all of it, or $targets), says how long it took.
 build() {
   local preset=$1 folder=$2 begin=$SECONDS
   shift 2
@@ -23,6 +23,6 @@ build() {
   cmake --preset "$preset" "$@" >"/tmp/mainspring-configure-$preset.log" 2>&1 || { tail -20 "/tmp/mainspring-configure-$preset.log"; die "cmake could not configure preset $preset"; }
   local quiet=--quiet
   [ ! -t 1 ] || quiet=  # a terminal gets ninja's progress line
-  cmake --build "$folder" -j "$(nproc)" -- $quiet || die "preset $preset does not build"
+  cmake --build "$folder" -j "$(nproc)" ${targets:+--target $targets} -- $quiet || die "preset $preset does not build"
   echo "== built in $((SECONDS - begin)) s"
 }

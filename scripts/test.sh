@@ -8,14 +8,20 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 test_packages=(libgtest-dev libbenchmark-dev python3 binutils)
-run() {  # run FOLDER CTEST_OPTION…
+run() {  # run FOLDER CTEST_OPTION…: side by side, as no test measures how long something takes
+  local begin=$SECONDS
   echo "== testing $1"
-  ctest --test-dir "$@" --output-on-failure --no-tests=error || die "tests fail in $1"
+  ctest --test-dir "$@" -j "$(nproc)" --output-on-failure --no-tests=error || die "tests fail in $1"
+  echo "== tested in $((SECONDS - begin)) s"
 }
 lane() {
   case $1 in
     release) install "${build_packages[@]}" "${test_packages[@]}"; build release build; run build "${@:2}" ;;
-    asan | tsan) install "${build_packages[@]}" "${test_packages[@]}"; build "$1" "build-$1"; run "build-$1" -LE no_sanitizer ;;
+    asan) install "${build_packages[@]}" "${test_packages[@]}"; build asan build-asan; run build-asan ;;
+    tsan)  # the rooms where threads meet: the pool, packing, steps; other tests have one thread
+      install "${build_packages[@]}" "${test_packages[@]}"
+      targets="test_core test_plan test_runtime" build tsan build-tsan
+      run build-tsan -R '^(core|plan|runtime)$' ;;
     clang) install "${build_packages[@]}" "${test_packages[@]}" clang-14; build clang build-clang; run build-clang ;;
     isa-emulated) install "${build_packages[@]}" "${test_packages[@]}" libsimde-dev; build isa-emulated build-isa-emulated; run build-isa-emulated -L isa ;;
     fuzz) install "${build_packages[@]}" "${test_packages[@]}" clang-14; build fuzz build-fuzz; run build-fuzz -L fuzz ;;
