@@ -21,8 +21,9 @@ constexpr int columns_of() {
   return R >= 4 ? 2 : R >= 2 ? 4 : 8;
 }
 
+/// b is also what the next block holds at `ahead` bytes from here: asked for now, it is in the cache when its turn comes.
 template <int R, int C, class T>
-MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, const T* b, int64_t b_stride, float* const* out, bool fresh) {
+MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, const T* b, int64_t b_stride, int64_t ahead, float* const* out, bool fresh) {
   const float* row[R];
   Vec sum[R][C];
   MAINSPRING_UNROLL
@@ -33,6 +34,8 @@ MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, co
   }
   b += k0 * b_stride;
   for (int64_t k = k0; k < k1; ++k, b += b_stride) {
+    MAINSPRING_UNROLL
+    for (int i = 0; i < C * Vec::width * static_cast<int>(sizeof(T)); i += 64) __builtin_prefetch(reinterpret_cast<const char*>(b) + ahead + i, 0, 3);
     Vec x[C];
     MAINSPRING_UNROLL
     for (int c = 0; c < C; ++c) x[c] = load(b + c * Vec::width);
@@ -66,6 +69,7 @@ struct Block {
   int64_t value_stride;
   int64_t vectors;      ///< whole vectors of a value row
   int tail;             ///< elements after them
+  int64_t keys_ahead, values_ahead;  ///< bytes from here to the next block's
 };
 
 /// Part of a block that a query sees: tokens [from, to), 0 <= from < to <= 64.
@@ -85,7 +89,7 @@ void score_rows(const AttentionWalk& w, int64_t i, const Block<T>& block, int64_
   for (int t = from; t < to; t += kStep) {
     float* out[R];
     for (int r = 0; r < R; ++r) out[r] = w.scores + (i + r) * kBlock + t;
-    product<R, kC>(w.q + i, 0, w.dk, block.keys + t, kBlock, out, true);
+    product<R, kC>(w.q + i, 0, w.dk, block.keys + t, kBlock, block.keys_ahead, out, true);
   }
 }
 
@@ -141,8 +145,8 @@ void mix_tokens(const AttentionWalk& w, int64_t i, const Block<T>& block, int fr
     for (int r = 0; r < R; ++r) out[r] += n * Vec::width;
     v += n;
   };
-  for (; v + C <= block.vectors; advance(C)) product<R, C>(a, from, to, b, block.value_stride, out, false);
-  for (; v < block.vectors; advance(1)) product<R, 1>(a, from, to, b, block.value_stride, out, false);
+  for (; v + C <= block.vectors; advance(C)) product<R, C>(a, from, to, b, block.value_stride, block.values_ahead, out, false);
+  for (; v < block.vectors; advance(1)) product<R, 1>(a, from, to, b, block.value_stride, block.values_ahead, out, false);
   if (block.tail)
     for (int r = 0; r < R; ++r) product_tail(a[r], from, to, b, block.value_stride, out[r], block.tail);
 }
@@ -218,7 +222,7 @@ Block<float> decode(const AttentionWalk& w, const Block<T>& block, int from, int
     for (int64_t v = 0; v < block.vectors; ++v) store(y + v * Vec::width, load(x + v * Vec::width));
     if (block.tail) store(y + block.vectors * Vec::width, load_n(x + block.vectors * Vec::width, block.tail));
   }
-  return {keys, values, stride, stride / Vec::width, 0};
+  return {keys, values, stride, stride / Vec::width, 0, 0, 0};
 }
 
 template <class T>
@@ -236,8 +240,9 @@ void walk(const AttentionWalk& w) {
     while (last_query < w.queries && w.begin[last_query] < position + kBlock) ++last_query;
     if (first_query == last_query) continue;
     const int64_t at = w.blocks[b];
+    const int64_t next = w.blocks[b + 1 < w.last_block ? b + 1 : b] - at;
     const Block<T> block{reinterpret_cast<const T*>(w.keys + at * w.key_stride), reinterpret_cast<const T*>(w.values + at * w.value_stride),
-                         w.dv, w.dv / Vec::width, static_cast<int>(w.dv % Vec::width)};
+                         w.dv, w.dv / Vec::width, static_cast<int>(w.dv % Vec::width), next * w.key_stride, next * w.value_stride};
     if (sizeof(T) == sizeof(float) || last_query - first_query < kDecodeFrom) {
       queries_with_block(w, first_query, last_query, block, position);
       continue;
