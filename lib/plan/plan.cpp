@@ -22,6 +22,7 @@ struct Planner {
   std::vector<bool> linear_weight;   ///< by value: the matrix of a linear node
   std::vector<bool> source_needed;   ///< by value: some kernel reads the source bytes
   std::vector<int32_t> scratch_interval;  ///< by node, or -1
+  PanelStore::Slab slab;
 
   Graph& graph() { return plan.graph; }
   Value& value(ValueId v) { return plan.graph.values[static_cast<size_t>(v)]; }
@@ -36,7 +37,10 @@ struct Planner {
   Result<std::shared_ptr<PanelStore::Panels>> pack(const Packing& packing, const Value& weight, bool give_back);
   Result<void> pack_all(const Packing& packing, const Value& weight, std::byte* panels, bool give_back);
   void find_needed_sources();
+  void expect_panels();
 };
+
+std::string panel_key(const Value& weight, const Packing& packing) { return fmt::format("{}/{}", static_cast<const void*>(weight.bytes.data()), packing.layout); }
 
 bool leading_extent_only(const Dims& dims) { return dims.size() == 2; }
 
@@ -186,11 +190,10 @@ Result<void> Planner::pack_all(const Packing& packing, const Value& weight, std:
 }
 
 Result<std::shared_ptr<PanelStore::Panels>> Planner::pack(const Packing& packing, const Value& weight, bool give_back) {
-  const std::string key = fmt::format("{}/{}", static_cast<const void*>(weight.bytes.data()), packing.layout);
-  MAINSPRING_TRY(auto panels, store.get(context, key, packing.bytes));
+  MAINSPRING_TRY(auto panels, store.get(context, panel_key(weight, packing), packing.bytes, slab));
   const std::lock_guard lock(panels->packing);
   if (!panels->packed) {
-    MAINSPRING_TRY_VOID(pack_all(packing, weight, panels->buffer.data(), give_back));
+    MAINSPRING_TRY_VOID(pack_all(packing, weight, panels->data, give_back));
     panels->packed = true;
   }
   return panels;
@@ -208,8 +211,19 @@ void Planner::find_needed_sources() {
   }
 }
 
+/// Adds up what the store does not hold yet.
+void Planner::expect_panels() {
+  std::set<std::string> seen;
+  for (size_t i = 0; i < graph().nodes.size(); ++i)
+    for (const Packing& p : plan.bindings[i].packings) {
+      const std::string key = panel_key(value(graph().nodes[i].in[static_cast<size_t>(p.input)]), p);
+      if (seen.insert(key).second && !store.holds(key)) slab.expected += round_up(p.bytes, Buffer::kAlignment);
+    }
+}
+
 Result<void> Planner::finish() {
   find_needed_sources();
+  if (!plan.options.dry) expect_panels();
   std::set<std::string> seen;
   for (size_t i = 0; i < graph().nodes.size(); ++i) {
     const Node& n = graph().nodes[i];
@@ -226,7 +240,7 @@ Result<void> Planner::finish() {
       if (plan.options.dry) continue;
       const bool give_back = !source_needed[static_cast<size_t>(id)] && weight.source >= 0 && release.release != nullptr;
       MAINSPRING_TRY(auto panels, pack(p, weight, give_back));
-      addresses.push_back(panels->buffer.data());
+      addresses.push_back(panels->data);
       plan.panels.push_back(std::move(panels));
     }
     if (!plan.options.dry && b.finish != nullptr) {
@@ -265,12 +279,27 @@ size_t max_bytes(const Graph& graph, const Value& value) {
   return (elements + static_cast<size_t>(info.block) - 1) / static_cast<size_t>(info.block) * static_cast<size_t>(info.bytes);
 }
 
-Result<std::shared_ptr<PanelStore::Panels>> PanelStore::get(const Context& context, const std::string& key, size_t bytes) {
+bool PanelStore::holds(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  const auto it = panels_.find(key);
+  return it != panels_.end() && !it->second.expired();
+}
+
+Result<std::shared_ptr<PanelStore::Panels>> PanelStore::get(const Context& context, const std::string& key, size_t bytes, Slab& slab) {
   const std::lock_guard lock(mutex_);
   if (auto held = panels_[key].lock()) return held;
-  MAINSPRING_TRY(Buffer buffer, Buffer::create(context, bytes, "packed weights"));
+  const size_t room = round_up(bytes, Buffer::kAlignment);
+  if (slab.buffer == nullptr || slab.buffer->size() - slab.used < room) {
+    const size_t size = std::max(room, std::min(kSlabBytes, slab.expected));
+    MAINSPRING_TRY(Buffer buffer, Buffer::create(context, size, "packed weights"));
+    slab.buffer = std::make_shared<Buffer>(std::move(buffer));
+    slab.used = 0;
+  }
   auto panels = std::make_shared<Panels>();
-  panels->buffer = std::move(buffer);
+  panels->slab = slab.buffer;
+  panels->data = slab.buffer->data() + slab.used;
+  slab.used += room;
+  slab.expected -= std::min(slab.expected, room);
   panels_[key] = panels;
   return panels;
 }
@@ -280,7 +309,7 @@ Result<std::shared_ptr<const Plan>> make_plan(Graph graph, const PlanOptions& op
   auto plan = std::make_shared<Plan>();
   plan->graph = std::move(graph);
   plan->options = options;
-  Planner planner{*plan, provider, context, store, release, {}, {}, {}};
+  Planner planner{*plan, provider, context, store, release, {}, {}, {}, {}};
   planner.resolve_views();
   planner.place_fixed();
   MAINSPRING_TRY_VOID(planner.bind());

@@ -19,12 +19,22 @@ namespace mainspring::inline v0 {
 class PanelStore {
  public:
   struct Panels {
-    Buffer buffer;
+    std::shared_ptr<Buffer> slab;  ///< keeps `data`
+    std::byte* data = nullptr;
     std::mutex packing;    ///< held by the plan that packs
     bool packed = false;
   };
+  /// Where one plan's new panels lie side by side: a matrix of a small model alone is too small for huge pages, many together are not.
+  struct Slab {
+    size_t expected = 0;  ///< bytes that this plan will yet ask for
+    std::shared_ptr<Buffer> buffer;
+    size_t used = 0;
+  };
+  static constexpr size_t kSlabBytes = size_t{64} << 20;  // and more where one matrix is larger
+
+  bool holds(const std::string& key);
   /// The panels of this key, new and not packed where nobody holds them. Errors: out_of_memory.
-  Result<std::shared_ptr<Panels>> get(const Context& context, const std::string& key, size_t bytes);
+  Result<std::shared_ptr<Panels>> get(const Context& context, const std::string& key, size_t bytes, Slab& slab);
 
  private:
   std::mutex mutex_;
