@@ -60,13 +60,27 @@ V default_embed(Build& b) {
   return b.scale(x, b.c.embedding_scale, "embedding_scale");
 }
 
+/// The logits take 16 bits unless they are most of the model's work already (Gemma 3 270M), where twice the work would be felt with many sequences.
+int head_bits(const Build& b) {
+  double layers = 0;  // multiply-adds of a token; of a stack of experts only those that run
+  for (const Value& v : b.g.values) {
+    if (v.kind != Kind::weight || v.name == "token_embd.weight" || v.dims.size() < 2) continue;
+    double n = 1;
+    for (const Dim& d : v.dims) n *= static_cast<double>(d.times);
+    const bool experts = v.dims.size() == 3 && v.dims[0].times == b.c.n_experts;
+    layers += experts ? n * static_cast<double>(b.c.n_experts_used) / static_cast<double>(b.c.n_experts) : n;
+  }
+  return static_cast<double>(b.c.n_vocab) * static_cast<double>(b.c.d_model) <= layers ? 16 : 8;
+}
+
 V default_head(Build& b, V x) {
   x = b.norm(x, b.arch.output_norm);
+  const int bits = head_bits(b);
   V logits = kNone;
   if (b.has("output"))
-    logits = b.linear(x, "output", b.c.n_vocab, 16);
+    logits = b.linear(x, "output", b.c.n_vocab, bits);
   else
-    logits = b.biased(b.one("linear", "output", {x, b.global("token_embd.weight")}, Build::bits_of_x(16)), "output");
+    logits = b.biased(b.one("linear", "output", {x, b.global("token_embd.weight")}, Build::bits_of_x(bits)), "output");
   if (b.c.logit_scale != 0) logits = b.scale(logits, b.c.logit_scale, "logit_scale");
   if (b.c.final_softcap != 0) logits = b.one("softcap", "final_softcap", {logits}, {{"cap", b.c.final_softcap}});
   return logits;

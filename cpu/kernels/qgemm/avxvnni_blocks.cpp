@@ -5,7 +5,7 @@
 
 namespace mainspring::inline v0 {
 namespace {
-using VnniTile = Vnni<3, 2>;  // 6 int32 sums, 6 f32 sums, 2 of codes, 1 of activations: 15 of 16 registers
+using VnniTile = Vnni<6, 1>;  // 6 int32 sums, 6 f32 sums, 1 of codes, 1 of activations: 14 of 16 registers
 }  // namespace
 
 MAINSPRING_QGEMM_RUN(avxvnni, q4_0, Q4_0, VnniTile)

@@ -5,7 +5,7 @@
 
 namespace mainspring::inline v0 {
 namespace {
-using VnniTile = Vnni<3, 2>;  // see avxvnni_blocks.cpp
+using VnniTile = Vnni<6, 1>;  // see avxvnni_blocks.cpp
 }  // namespace
 
 MAINSPRING_QGEMM_RUN(avxvnni, q2_k, Q2K, VnniTile)

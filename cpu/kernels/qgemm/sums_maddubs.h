@@ -14,7 +14,10 @@ namespace mainspring::inline v0 {
 namespace {
 
 struct Maddubs {
-  static constexpr int kRows = 3, kPanels = 2;  // 6 int16 chains, 6 f32 sums, 2 of codes, 1 of activations: 15 of 16 registers
+  // 6 int16 chains, 6 f32 sums, 1 of codes, 1 of activations: 14 of 16 registers. One panel: the codes of a group are unpacked once for six
+  // rows instead of three, and six broadcasts are loads, which are not what this waits for. Against 3 x 2, GOP/s for 4 and 64 rows (Xeon, Sapphire
+  // Rapids): q5_0 79 -> 106, 108 -> 114, q6_k 72 -> 91, 91 -> 112, q4_k 99 -> 125, 128 -> 130, q4_1 110 -> 105, 142 -> 140.
+  static constexpr int kRows = 6, kPanels = 1;
   static constexpr int kSignedOffset = 0;
 
   template <class F, int P, int R, int... g>

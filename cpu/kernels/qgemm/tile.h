@@ -162,9 +162,11 @@ void column(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t fi
   constexpr int R = wide ? F::Sums::kRows / 2 : F::Sums::kRows;
   int64_t r = 0;
   for (; r + R <= a.rows; r += R) tile<F, wide, P, R>(a, panel, stride, first_output, r);
-  if constexpr (!wide)
+  if constexpr (R > 4)
+    for (; r + 4 <= a.rows; r += 4) tile<F, wide, P, 4>(a, panel, stride, first_output, r);
+  if constexpr (R > 2)
     for (; r + 2 <= a.rows; r += 2) tile<F, wide, P, 2>(a, panel, stride, first_output, r);
-  for (; r < a.rows; ++r) tile<F, wide, P, 1>(a, panel, stride, first_output, r);
+  if (r < a.rows) tile<F, wide, P, 1>(a, panel, stride, first_output, r);
 }
 
 template <class F, bool wide>
