@@ -28,13 +28,15 @@ class Crowd {
     if (limit_ == all_ && now >= until_ + kMostHoldNs) hold_ = kLeastHoldNs;
     return limit_;
   }
-  /// `n` workers of the run that ends now were put aside in a tile.
-  void put_aside(int n, int64_t now) {
+  /// `n` workers were put aside in a tile, the last one at `when`.
+  void put_aside(int n, int64_t when) {
     if (n <= 0) return;
     limit_ = std::max(1, limit_ - n);
-    until_ = now + hold_;
+    until_ = when + hold_;
     hold_ = std::min(2 * hold_, kMostHoldNs);
   }
+  /// When workers() will answer more than it just did; never where all work.
+  int64_t more_at() const { return limit_ < all_ ? until_ : INT64_MAX; }
 
  private:
   int all_, limit_;

@@ -14,6 +14,7 @@ inline void relax() {
 #endif
 }
 
+constexpr int kRegroup = 3;
 constexpr int kField = 22;
 constexpr uint64_t kMask = (uint64_t{1} << kField) - 1;
 constexpr int64_t kMaxTiles = static_cast<int64_t>(kMask) - 4096;
@@ -30,16 +31,23 @@ RunStatus Executor::run(std::span<const Step> steps, const StepEnv& env, bool fr
   status_.store(0, std::memory_order_relaxed);
   moved_.store(false, std::memory_order_relaxed);
   if (fresh) open_next(0);
-  if (step_of(claim_.load(std::memory_order_relaxed)) < steps_.size()) {
-    const int workers = crowd_.workers(now_ns());
-    inside_.store(0, std::memory_order_relaxed);
-    put_aside_.store(0, std::memory_order_relaxed);
-    if (workers > 1) parallel_->run(workers, body, this);
-    else work(0);
-    crowd_.put_aside(put_aside_.load(std::memory_order_relaxed), now_ns());
+  while (step_of(claim_.load(std::memory_order_relaxed)) < steps_.size()) {
+    enter();
+    int regroup = kRegroup;
+    if (!status_.compare_exchange_strong(regroup, 0, std::memory_order_relaxed)) break;
   }
   if (step_of(claim_.load(std::memory_order_acquire)) >= steps_.size()) return RunStatus::done;
   return status_.load(std::memory_order_relaxed) == 2 ? RunStatus::cancelled : RunStatus::paused;
+}
+
+void Executor::enter() {
+  const int workers = crowd_.workers(now_ns());
+  inside_.store(0, std::memory_order_relaxed);
+  put_aside_.store(0, std::memory_order_relaxed);
+  regroup_at_.store(crowd_.more_at(), std::memory_order_relaxed);
+  if (workers > 1) parallel_->run(workers, body, this);
+  else work(0);
+  crowd_.put_aside(put_aside_.load(std::memory_order_relaxed), left_at_.load(std::memory_order_relaxed));
 }
 
 void Executor::body(void* self, int worker) { static_cast<Executor*>(self)->work(worker); }
@@ -52,7 +60,6 @@ void Executor::stop_with(int status) {
 }
 
 bool Executor::should_stop() {
-  if (status_.load(std::memory_order_relaxed) != 0) return true;
   if (stop_.cancel != nullptr && stop_.cancel->load(std::memory_order_relaxed)) {
     stop_with(2);
     return true;
@@ -104,7 +111,7 @@ void Executor::work(int worker) {
   for (;;) {
     const uint64_t seen = claim_.load(std::memory_order_acquire);
     if (step_of(seen) >= n) return;
-    if (may_stop && should_stop()) return;
+    if (status_.load(std::memory_order_relaxed) != 0 || (may_stop && should_stop())) return;
     if (next_of(seen) >= tiles_of(seen)) {
       wait_beyond(step_of(seen));
       continue;
@@ -114,10 +121,13 @@ void Executor::work(int worker) {
     const uint64_t s = step_of(mine);
     const int64_t begin = now_ns();
     steps_[s].run(steps_[s].params, *env_, static_cast<int64_t>(next_of(mine)), worker);
-    const bool put_aside = now_ns() - begin > Crowd::kPutAsideNs;
+    const int64_t end = now_ns();
     if (may_stop) moved_.store(true, std::memory_order_relaxed);
     if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_next(static_cast<int64_t>(s) + 1);
-    if (put_aside && leave()) {
+    if (end >= regroup_at_.load(std::memory_order_relaxed)) return stop_with(kRegroup);
+    if (end - begin > Crowd::kPutAsideNs && leave()) {
+      left_at_.store(end, std::memory_order_relaxed);
+      regroup_at_.store(end + Crowd::kLeastHoldNs, std::memory_order_relaxed);
       put_aside_.fetch_add(1, std::memory_order_relaxed);
       return;
     }

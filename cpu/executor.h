@@ -3,7 +3,8 @@
 // One atomic word holds (step, next tile). A worker claims a tile by adding one; whoever finishes a step's last tile opens the next
 // step. So the next step begins when all tiles are done, not when all workers have arrived: a worker that the system has put aside
 // and that holds no tile delays nobody, and bodies may start late or run one after another. Waiting spins briefly, then sleeps.
-// A worker that was put aside while it held a tile leaves the run to the others; the next runs enter with fewer (crowd.h).
+// A worker that was put aside while it held a tile leaves the run to the others, and for a while fewer enter (crowd.h); in a long run all return
+// then and enter anew.
 #pragma once
 
 #include <atomic>
@@ -28,6 +29,7 @@ class Executor final : public RunState {
   bool should_stop();
   void open_next(int64_t step);
   void wait_beyond(uint64_t step);
+  void enter();
   void stop_with(int status);
   bool leave();
 
@@ -42,9 +44,11 @@ class Executor final : public RunState {
   alignas(64) std::atomic<int64_t> left_{0};     // tiles of the open step that are not done
   alignas(64) std::atomic<uint32_t> signal_{0};  // changes when a step opens or a worker stops: what sleepers watch
   std::atomic<int> sleepers_{0};
-  std::atomic<int> status_{0};                   // 0 running, 1 paused, 2 cancelled
+  std::atomic<int> status_{0};                   // 0 running, 1 paused, 2 cancelled, 3 to enter anew
   std::atomic<int> inside_{0};                   // bodies that have begun and not left: the last one stays
-  std::atomic<int> put_aside_{0};                // workers that were, in this run
+  std::atomic<int> put_aside_{0};                // workers that were, since they entered
+  std::atomic<int64_t> left_at_{0};              // when the last of them left
+  std::atomic<int64_t> regroup_at_{INT64_MAX};   // from when on more workers may enter
   std::atomic<bool> moved_{false};  // a tile was done in this run: a deadline that has already passed still gets one
 };
 

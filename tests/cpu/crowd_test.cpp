@@ -116,6 +116,24 @@ TEST(Executor, AWorkerThatWasPutAsideLeavesAndTheNextRunHasFewer) {
   EXPECT_TRUE(fewer);
 }
 
+void nap(const void* params, const StepEnv&, int64_t, int) {
+  std::this_thread::sleep_for(std::chrono::microseconds(200));
+  static_cast<Tiles*>(const_cast<void*>(params))->done.fetch_add(1);
+}
+
+TEST(Executor, ALongRunIsEnteredAnewByAll) {
+  Threads threads;
+  Executor executor(&threads, 2);
+  Tiles tiles;
+  tiles.sleep = true;
+  std::vector<Step> steps{Step{run_tile, eight_tiles, &tiles}};
+  for (int i = 0; i < 80; ++i) steps.push_back(Step{nap, eight_tiles, &tiles});  // 128 ms of naps: more than two workers sleep through in one hold
+  StepEnv env{};
+  ASSERT_EQ(executor.run(steps, env, true, {}), RunStatus::done);
+  EXPECT_EQ(tiles.done, 8 * 81);
+  EXPECT_GE(threads.asked.size(), 2u);
+}
+
 TEST(Executor, TheLastWorkerStays) {
   Executor executor(nullptr, 1);
   Tiles tiles;
