@@ -122,6 +122,7 @@ void Executor::work(int worker) {
     const int64_t begin = now_ns();
     steps_[s].run(steps_[s].params, *env_, static_cast<int64_t>(next_of(mine)), worker);
     const int64_t end = now_ns();
+    if (env_->recorder != nullptr) env_->recorder->note(worker, static_cast<int64_t>(s), static_cast<int64_t>(next_of(mine)), begin, end);
     if (may_stop) moved_.store(true, std::memory_order_relaxed);
     if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_next(static_cast<int64_t>(s) + 1);
     if (end >= regroup_at_.load(std::memory_order_relaxed)) return stop_with(kRegroup);

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "common.h"
+#include "profile.h"
 
 namespace cli {
 namespace {
@@ -13,6 +14,7 @@ struct Options {
   int64_t context = 0;
   int sequences = 1;
   bool exact = false, tensors = false;
+  ProfileOptions profile;
 };
 
 ms::SessionOptions session_options(const Options& o) { return {.max_context = o.context, .max_sequences = o.sequences, .exact = o.exact}; }
@@ -116,6 +118,7 @@ void info(const Options& o) {
 
 void explain(const Options& o) {
   const ms::Model model = o.common.open();
+  if (!o.profile.file.empty()) return profile(model, o.profile, o.exact, o.common.json);
   const ms::Session session = must(ms::Session::create(model, session_options(o)));
   const std::string text = session.explain(o.common.json);
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -142,6 +145,7 @@ void add_info(CLI::App& app) {
   verb = app.add_subcommand("explain", "node, kernel, bytes, and why");
   e->common.add(*verb);
   add_session(*verb, *e);
+  e->profile.add(*verb);
   verb->callback([=] { explain(*e); });
 }
 

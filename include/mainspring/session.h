@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "mainspring/export.h"
 #include "mainspring/model.h"
@@ -66,6 +67,19 @@ struct MemoryUse {
   size_t total() const { return weights_file + panels + kv + recurrent + arena + logits; }
 };
 
+/// What the workers did between start_profile() and stop_profile().
+struct Profile {
+  struct Pass { int64_t rows, output_rows; };  ///< of one forward pass: tokens, and rows of logits among them
+  /// One tile of one step of one pass. `node` counts as explain() lists them; times are of the steady clock.
+  struct Tile {
+    int32_t pass, node, step, tile, worker;
+    int64_t begin_ns, end_ns;
+  };
+  std::vector<Pass> passes;
+  std::vector<Tile> tiles;  ///< worker by worker, in order of time; what lies between a worker's tiles within a pass is waiting
+  int64_t dropped = 0;      ///< tiles for which there was no room
+};
+
 class MAINSPRING_API Session {
  public:
   /// Compiles the model for these options and takes all memory. Sessions of one Model share the packed weights.
@@ -95,8 +109,18 @@ class MAINSPRING_API Session {
   MemoryUse memory() const;
   /// Node → kernel → bytes → why, a line each; `json`: the same as one JSON array.
   std::string explain(bool json = false) const;
+  /// Notes each tile from now on, up to `tiles` for each worker: takes the memory here, a step still allocates nothing. A provider whose
+  /// devices tell no times leaves the profile empty. Starting anew forgets what was noted.
+  /// Errors: invalid_argument (a step in progress, tiles out of 1 to 2^24), out_of_memory.
+  Result<void> start_profile(int64_t tiles = int64_t{1} << 18);
+  /// What was noted, empty where none was started. Errors: invalid_argument (a step in progress).
+  Result<Profile> stop_profile();
   /// Weight bytes that one decode step reads (for the share of roof).
   int64_t bytes_per_token() const;
+  /// Multiplies and adds of a token's way to the last layer (of a mixture the experts that run; without attention, whose work grows with
+  /// the depth), and those of one row of logits.
+  int64_t ops_per_token() const;
+  int64_t ops_per_output_row() const;
 
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;

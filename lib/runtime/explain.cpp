@@ -4,6 +4,25 @@
 #include "runtime/session_impl.h"
 
 namespace mainspring::inline v0 {
+namespace {
+
+/// The symbol that counts the node's rows, or kNone.
+SymbolId rows_of(const Plan& plan, const PlannedNode& n) {
+  const Dims& dims = plan.graph.values[static_cast<size_t>(plan.graph.nodes[static_cast<size_t>(n.node)].out[0])].dims;
+  return dims.empty() ? kNone : dims[0].symbol;
+}
+
+int64_t ops_of_rows(const Plan& plan, SymbolId rows) {
+  int64_t ops = 0;
+  for (const PlannedNode& n : plan.nodes)
+    if (rows_of(plan, n) == rows) ops += n.ops_per_row;
+  return ops;
+}
+
+}  // namespace
+
+int64_t Session::ops_per_token() const { return ops_of_rows(*impl_->plan, LlmSymbols::n_tokens); }
+int64_t Session::ops_per_output_row() const { return ops_of_rows(*impl_->plan, LlmSymbols::n_outputs); }
 
 std::string Session::explain(bool json) const {
   const Plan& plan = *impl_->plan;
@@ -11,8 +30,8 @@ std::string Session::explain(bool json) const {
   for (const PlannedNode& n : plan.nodes) {
     const Node& node = plan.graph.nodes[static_cast<size_t>(n.node)];
     if (json) {
-      out += fmt::format("{}{{\"node\":{},\"op\":{},\"kernel\":{},\"steps\":{},\"bytes_read\":{},\"ops_per_row\":{},\"why\":{}}}", out.size() > 1 ? ",\n " : "", json_string(node.name),
-                         json_string(node.op), json_string(n.kernel), n.n_steps, n.bytes_read, n.ops_per_row, json_string(n.why));
+      out += fmt::format("{}{{\"node\":{},\"op\":{},\"kernel\":{},\"steps\":{},\"bytes_read\":{},\"ops_per_row\":{},\"rows\":{},\"why\":{}}}", out.size() > 1 ? ",\n " : "", json_string(node.name),
+                         json_string(node.op), json_string(n.kernel), n.n_steps, n.bytes_read, n.ops_per_row, json_string(rows_of(plan, n) == kNone ? "" : plan.graph.symbols[static_cast<size_t>(rows_of(plan, n))].name), json_string(n.why));
       continue;
     }
     out += fmt::format("{:<28} {:<16} {:<28} {:>12} bytes{}{}\n", node.name, node.op, n.kernel, n.bytes_read, n.why.empty() ? "" : "  # ", n.why);

@@ -151,6 +151,7 @@ void Session::Impl::begin_pass() {
   symbols[LlmSymbols::n_tokens] = row;
   symbols[LlmSymbols::n_outputs] = outputs;
   env.info.segments = segments;
+  note_pass();
   env.base[static_cast<int>(Space::output)] = logits.data() + static_cast<size_t>(output_done) * plan->output_row_bytes[0];
 }
 

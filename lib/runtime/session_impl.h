@@ -41,9 +41,14 @@ struct Session::Impl {
   Phase phase = Phase::idle;
   int64_t rows_done = 0, rows_total = 0, output_done = 0, output_total = 0;
 
+  Buffer profile_memory;  // passes, lanes, tiles; empty: nobody profiles
+  TileRecorder recorder;
+  Profile::Pass* profile_passes = nullptr;
+
   Result<void> make();
   Result<void> accept(std::span<const StepItem> call);
   void begin_pass();
+  void note_pass();
   void end_pass();
   Result<StepResult> advance(const StepOptions& step);
   int32_t* input_of(int index) { return reinterpret_cast<int32_t*>(input.data() + plan->placements[static_cast<size_t>(plan->graph.inputs[static_cast<size_t>(index)])].ref.offset); }

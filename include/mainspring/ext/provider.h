@@ -29,6 +29,21 @@ struct Ref {
   explicit operator bool() const { return space != Space::none; }
 };
 
+/// Where workers note their tiles while a host profiles a session. Each worker writes a lane of its own; a full lane counts what it drops.
+struct TileRecorder {
+  struct Tile { int32_t pass, step, tile; int64_t begin_ns, end_ns; };
+  struct alignas(64) Lane { int64_t noted = 0, dropped = 0; };
+  Tile* tiles = nullptr;  ///< [workers, room]
+  Lane* lanes = nullptr;  ///< [workers]
+  int64_t room = 0;
+  int32_t pass = 0;       ///< the session's: which forward pass runs
+  void note(int worker, int64_t step, int64_t tile, int64_t begin_ns, int64_t end_ns) {
+    Lane& lane = lanes[worker];
+    if (lane.noted == room) { ++lane.dropped; return; }
+    tiles[worker * room + lane.noted++] = {pass, static_cast<int32_t>(step), static_cast<int32_t>(tile), begin_ns, end_ns};
+  }
+};
+
 /// What a tile of a step sees: base addresses and the actual values of the symbols.
 struct StepEnv {
   std::byte* base[static_cast<int>(Space::count)] = {};
@@ -36,6 +51,7 @@ struct StepEnv {
   StepInfo info;                          ///< segments and block table of this step
   std::byte* worker_scratch = nullptr;    ///< scratch_stride bytes for each worker, 64-byte aligned
   int64_t scratch_stride = 0;
+  TileRecorder* recorder = nullptr;       ///< null: nobody profiles. A provider that knows no tile times leaves it alone
   std::byte* at(Ref r) const { return r.space == Space::constant ? reinterpret_cast<std::byte*>(r.offset) : base[static_cast<int>(r.space)] + r.offset; }
   int64_t extent(Dim d) const { return d.is_constant() ? d.times : d.times * symbols[d.symbol]; }
   std::byte* scratch(int worker) const { return worker_scratch + worker * scratch_stride; }
