@@ -46,10 +46,8 @@ double run(Session& session, const Work& w, std::span<const int32_t> ids) {
 
 double share_of_roof(const Session& session, const Work& w, double seconds, const roof::Roof& roof) {
   if (!w.prompt) return w.generate * static_cast<double>(session.bytes_per_token()) / seconds / roof.read_bytes_per_s;
-  double ops = 0;  // every matrix but the one whose rows are only looked up, or used for the last token alone
-  for (const WeightInfo& i : session.model().weights())
-    if (i.shape.rank() >= 2 && i.name != "token_embd.weight" && i.name != "output.weight") ops += 2.0 * static_cast<double>(i.shape.elements());
-  return w.tokens() * ops / seconds / roof.int8_ops_per_s;
+  const double ops = w.tokens() * static_cast<double>(session.ops_per_token()) + w.parallel * static_cast<double>(session.ops_per_output_row());
+  return ops / seconds / roof.int8_ops_per_s;
 }
 
 }  // namespace
@@ -77,7 +75,7 @@ int main(int count, char** values) {
   std::vector<bench::Timing> timings;
   fmt::print("{}, commit {}\n{}\n{:>14} {:>7} {:>12} {:>12} {:>7} {:>7}\n", bench::machine_line(), bench::commit(), a.operand(), "work", "threads", "median t/s", "best t/s", "spread", "share");
   for (const int t : threads) {
-    const roof::Roof roof = roof::measure(t, 1);
+    const roof::Roof roof = roof::measure(t, 1, name_of(bench::newest_isa()));
     for (const Work& w : work) {
       for (int64_t i = static_cast<int64_t>(ids.size()); i < std::max({w.prompt, w.depth, 1}); ++i) ids.push_back(static_cast<int32_t>((i * 7919 + 17) % vocabulary));
       Session session = must(Session::create(model, {.max_context = w.depth + w.prompt + w.generate, .max_sequences = w.parallel, .threads = t}));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <thread>
@@ -27,7 +28,9 @@ const char* commit() { return MAINSPRING_BENCH_COMMIT; }
 int threads() { return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u)); }
 
 Isa newest_isa() {
-  const mainspring::IsaSet set = mainspring::detect_isa();
+  mainspring::IsaSet set = mainspring::detect_isa();
+  if (const char* most = std::getenv("MAINSPRING_CPU_ISA"))
+    if (const auto capped = cap(set, most)) set = *capped;
   int i = mainspring::kIsas - 1;
   while (!set.has(static_cast<Isa>(i))) --i;
   return static_cast<Isa>(i);

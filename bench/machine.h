@@ -9,7 +9,8 @@
 
 namespace bench {
 
-/// "AMD EPYC 9B45, avx512vnni, 2 threads": the newest instruction set and the threads that the process may use.
+/// "AMD EPYC 9B45, avx512vnni, 2 threads": the newest instruction set that the kernels may use (MAINSPRING_CPU_ISA caps it) and the threads
+/// that the process may use.
 std::string machine_line();
 std::string processor();
 /// Of the checkout that was built, "-dirty" where it was changed.

@@ -17,7 +17,7 @@ int main(int count, char** arguments) {
   std::string rows;
   if (!json) fmt::print("{}\n{:>7} {:>11} {:>12} {:>12}\n", bench::machine_line(), "threads", "read GB/s", "int8 GOP/s", "f32 GOP/s");
   for (int threads = 1;; threads = all) {
-    const mainspring::roof::Roof r = mainspring::roof::measure(threads, 1);
+    const mainspring::roof::Roof r = mainspring::roof::measure(threads, 1, name_of(bench::newest_isa()));
     if (json)
       rows += fmt::format("{}{{\"threads\": {}, \"read_bytes_per_s\": {:.0f}, \"int8_ops_per_s\": {:.0f}, \"f32_ops_per_s\": {:.0f}}}", rows.empty() ? "" : ", ",
                           threads, r.read_bytes_per_s, r.int8_ops_per_s, r.f32_ops_per_s);

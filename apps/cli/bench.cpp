@@ -1,9 +1,14 @@
 // bench: load, prefill and decode of one model, each after an unmeasured warm-up, beside what the machine could do.
+#if defined(__linux__)
+#include <link.h>
+#endif
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <numeric>
 
@@ -74,12 +79,20 @@ class Work {
   std::vector<int32_t> ids_;
 };
 
-/// Multiply-adds a token, two ops each: every matrix but the embedding that is only looked up.
-double ops_per_token(const ms::Model& model) {
-  double ops = 0;
-  for (const ms::WeightInfo& w : model.weights())
-    if (w.shape.rank() >= 2 && w.name != "token_embd.weight" && w.name != "output.weight") ops += 2.0 * static_cast<double>(w.shape.elements());
-  return ops;
+/// What `strip` leaves of this command: the file up to the end of the last loaded segment. 0 where the system does not tell.
+size_t stripped_bytes() {
+#if defined(__linux__)
+  std::ifstream file("/proc/self/exe", std::ios::binary);
+  ElfW(Ehdr) head;
+  size_t end = 0;
+  if (!file.read(reinterpret_cast<char*>(&head), sizeof head) || !file.seekg(static_cast<std::streamoff>(head.e_phoff))) return 0;
+  ElfW(Phdr) segment;
+  for (int i = 0; i < head.e_phnum && file.read(reinterpret_cast<char*>(&segment), sizeof segment); ++i)
+    if (segment.p_type == PT_LOAD) end = std::max(end, static_cast<size_t>(segment.p_offset + segment.p_filesz));
+  return end;
+#else
+  return 0;
+#endif
 }
 
 void bench(const Options& o) {
@@ -108,9 +121,11 @@ void bench(const Options& o) {
   progress.clear();
   const int64_t rss = peak_rss_bytes();  // before the roof's own buffers
   const int threads = session.options().threads;
-  const mainspring::roof::Roof roof = mainspring::roof::measure(threads);
+  const char* isa = std::getenv("MAINSPRING_CPU_ISA");  // caps the kernels, so it caps their roof
+  const mainspring::roof::Roof roof = mainspring::roof::measure(threads, 0.3, isa ? isa : "");
   const double decode_share = median(decode) / o.parallel * static_cast<double>(session.bytes_per_token()) / roof.read_bytes_per_s;
-  const double prefill_share = median(prefill) * ops_per_token(model) / roof.int8_ops_per_s;
+  const double ops_per_prompt_token = static_cast<double>(session.ops_per_token()) + static_cast<double>(session.ops_per_output_row()) / static_cast<double>(std::max<int64_t>(o.prompt, 1));
+  const double prefill_share = median(prefill) * ops_per_prompt_token / roof.int8_ops_per_s;
   if (o.common.json)
     return print({{"model", o.common.model},
                   {"threads", threads},
@@ -119,12 +134,15 @@ void bench(const Options& o) {
                   {"prefill_tokens_per_s", spread(prefill)},
                   {"decode_tokens_per_s", spread(decode)},
                   {"peak_rss_bytes", rss},
+                  {"command_bytes", stripped_bytes()},
                   {"roof",
                    {{"decode", decode.empty() ? Json() : Json(decode_share)},
                     {"prefill", prefill.empty() ? Json() : Json(prefill_share)},
                     {"read_bytes_per_s", roof.read_bytes_per_s},
                     {"int8_ops_per_s", roof.int8_ops_per_s},
-                    {"bytes_per_token", session.bytes_per_token()}}}});
+                    {"bytes_per_token", session.bytes_per_token()},
+                    {"ops_per_token", session.ops_per_token()},
+                    {"ops_per_output_row", session.ops_per_output_row()}}}});
   std::printf("load          %10.1f ms\nfirst token   %10.1f ms (after %lld prompt tokens)\n", load * 1e3, first_token * 1e3, static_cast<long long>(std::max<int64_t>(o.prompt, 1)));
   const auto line = [](const char* name, const std::vector<double>& v, double share, const char* of) {
     if (!v.empty())
@@ -132,7 +150,7 @@ void bench(const Options& o) {
   };
   line("prefill", prefill, prefill_share, "int8 peak");
   line("decode", decode, decode_share, "read bandwidth");
-  std::printf("peak memory   %10.1f MB\nthreads       %10d\n", static_cast<double>(rss) / 1e6, threads);
+  std::printf("peak memory   %10.1f MB\nthreads       %10d\nthis command  %10.1f MB stripped\n", static_cast<double>(rss) / 1e6, threads, static_cast<double>(stripped_bytes()) / 1e6);
 }
 
 }  // namespace

@@ -210,10 +210,10 @@ Peaks peaks_of(const Isa& isa, int threads, double seconds) {
 
 }  // namespace
 
-Roof measure(int threads, double seconds) {
+Roof measure(int threads, double seconds, std::string_view isa) {
   threads = std::max(threads, 1);
   const double read = read_rate(threads, seconds / 2);
-  const Peaks peaks = peaks_of(isa_of({}), threads, seconds / 2);
+  const Peaks peaks = peaks_of(isa_of(isa), threads, seconds / 2);
   return {read, peaks.int8_ops_per_s, peaks.f32_ops_per_s};
 }
 

@@ -14,8 +14,8 @@ struct Roof {
 };
 
 /// Runs about `seconds` in all, on threads of its own, which share 256 MiB or four times the last-level cache. read_bytes_per_s is 0 where
-/// there is not so much memory.
-Roof measure(int threads, double seconds = 0.3);
+/// there is not so much memory. `isa`: whose peaks, as below.
+Roof measure(int threads, double seconds = 0.3, std::string_view isa = {});
 
 struct Peaks {
   double int8_ops_per_s;

@@ -123,10 +123,32 @@ def perplexity_of_a_text():
 def bench_info_explain():
     r = document("bench", MODEL, "--prompt", 16, "--generate", 4, "--repeat", 2, "--parallel", 2, "--depth", 8)
     assert all(r[k]["min"] <= r[k]["median"] <= r[k]["max"] for k in ("prefill_tokens_per_s", "decode_tokens_per_s")) and r["peak_rss_bytes"] > 0 and r["load_ms"] > 0, r
+    assert r["roof"]["ops_per_token"] > 0 and r["roof"]["ops_per_output_row"] % (2 * 258) == 0, r  # the vocabulary's rows
     r = document("info", MODEL, "--context", 100)
     assert r["architecture"] == "llama" and r["supported"] and r["memory"]["total"] > 0 and r["vocabulary_size"] == 258 and len(r["tensors"]) == 20, r
     assert run("info", MODEL)[0] == 0
     assert any("attention" in n["op"] for n in document("explain", MODEL))
+
+
+@case
+def a_profile_holds_every_node_and_worker():
+    nodes = {n["node"] for n in document("explain", MODEL) if n["steps"]}
+    with tempfile.TemporaryDirectory() as d:
+        trace = pathlib.Path(d) / "trace.json"
+        r = document("explain", MODEL, "--profile", trace, "--prompt", 40, "--generate", 5, "--depth", 8, "--parallel", 2, "--threads", 2)
+        assert [(p["phase"], p["passes"], p["dropped"], len(p["idle"])) for p in r["phases"]] == [("prefill", 1, 0, 2), ("decode", 5, 0, 2)], r
+        for p in r["phases"]:
+            assert 0.5 < sum(o["share"] for o in p["ops"]) < 1.01 and all(0 <= i < 1.01 for i in p["idle"]), p
+        events = json.loads(trace.read_text())["traceEvents"]
+        slices = [e for e in events if e["ph"] == "X" and e["name"] != "idle"]
+        assert {e["name"] for e in slices} == nodes, nodes ^ {e["name"] for e in slices}
+        assert {e["args"]["name"] for e in events if e["name"] == "thread_name"} == {"worker 0", "worker 1"}
+        for w in (0, 1):  # one worker does one thing at a time
+            own = sorted((e["ts"], e["dur"]) for e in events if e["ph"] == "X" and e["tid"] == w)
+            assert all(a[0] + a[1] <= b[0] + 0.002 for a, b in zip(own, own[1:])), w
+        assert "idle" in run("explain", MODEL, "--profile", trace)[1]
+        refuses(1, "cannot be written", "explain", MODEL, "--profile", d + "/no/such/folder")
+        refuses(2, "--profile", "explain", MODEL, "--prompt", 4)
 
 
 @case

@@ -1,0 +1,13 @@
+#!/usr/bin/env python3
+"""The stripped command stays small, and `bench` tells its size. `command_size_test.py STRIP COMMAND MODEL`"""
+import json, os, subprocess, sys, tempfile
+
+MOST = 6_000_000
+strip, command, model = sys.argv[1:]
+with tempfile.TemporaryDirectory() as d:
+    small = os.path.join(d, "mainspring")
+    subprocess.run([strip, "-o", small, command], check=True)
+    size = os.path.getsize(small)
+told = json.loads(subprocess.run([command, "bench", model, "--prompt", "1", "--generate", "0", "--repeat", "1", "--json"], check=True, capture_output=True).stdout)["command_bytes"]
+print(f"{size} bytes stripped, at most {MOST}; bench says {told}")
+sys.exit(0 if size < MOST and abs(told - size) < 16384 else 1)
