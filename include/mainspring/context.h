@@ -57,7 +57,7 @@ using LogSink = void (*)(void* user, Level level, std::string_view line);
 
 struct ContextOptions {
   Parallel* parallel = nullptr;    ///< null: our own pool of `threads` threads, made at the first step that wants more than one, joined with the Context
-  int threads = 0;                 ///< workers of our own pool; 0: one for each physical core the process may use
+  int threads = 0;                 ///< workers of our own pool; 0: one for each fast physical core the process may use
   Allocator* allocator = nullptr;  ///< null: the system's
   Reader* reader = nullptr;        ///< null: files are mapped from the file system
   LogSink log = nullptr;           ///< null: silence (unless MAINSPRING_LOG is set)

@@ -4,8 +4,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <optional>
-#include <set>
 #include <thread>
 
 #include <fmt/format.h>
@@ -112,6 +112,17 @@ std::vector<int> allowed_cpus() {
   return ids;
 }
 
+/// What the system tells of a core's speed (0: nothing), in one unit for all: the scheduler's capacity (ARM), the kinds of an Intel hybrid, else the clock.
+double speed_of(const std::string& root, int id) {
+  const auto told = [](const std::optional<std::string>& text) { return text ? number(*text).value_or(0) : 0; };
+  const std::string cpu = fmt::format("{}/sys/devices/system/cpu/cpu{}", root, id);
+  if (const double capacity = told(read_text(cpu + "/cpu_capacity")); capacity > 0) return capacity;
+  const auto fast = read_text(root + "/sys/devices/cpu_core/cpus"), slow = read_text(root + "/sys/devices/cpu_atom/cpus");
+  if (fast && slow) return list_holds(*slow, id) ? 0.5 : 1;  // half the vector width a cycle
+  const double clock = told(read_text(cpu + "/cpufreq/cpuinfo_max_freq"));
+  return clock;
+}
+
 bool under_hypervisor() {
 #if defined(__x86_64__)
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -129,15 +140,45 @@ int first_of_list(std::string_view list) {
   return error == std::errc{} && value >= 0 ? value : -1;
 }
 
+bool list_holds(std::string_view list, int number) {
+  for (const char *p = list.data(), *end = p + list.size(); p < end;) {
+    int first = 0;
+    const auto [after, error] = std::from_chars(p, end, first);
+    if (error != std::errc{}) return false;
+    int last = first;
+    p = after;
+    if (p < end && *p == '-') {
+      const auto [behind, bad] = std::from_chars(p + 1, end, last);
+      if (bad != std::errc{}) return false;
+      p = behind;
+    }
+    if (number >= first && number <= last) return true;
+    if (p == end || *p != ',') return false;
+    ++p;
+  }
+  return false;
+}
+
 int default_workers(const Machine& machine) {
-  std::set<int> cores;
+  constexpr double kSlow = 0.7;  // of the fastest core
+  std::map<int, double> cores;   // with the speed of each
   int threads = 0;
+  double fastest = 0;
   for (const MachineCpu& cpu : machine.cpus) {
     if (!cpu.allowed) continue;
-    cores.insert(cpu.core);
+    double& speed = cores[cpu.core];
+    speed = std::max(speed, cpu.speed);
+    fastest = std::max(fastest, speed);
     ++threads;
   }
-  int workers = static_cast<int>(cores.size());
+  int fast = 0;
+  double fast_worth = 0, slow_worth = 0;
+  for (const auto& [core, speed] : cores) {
+    const bool is_fast = speed >= kSlow * fastest;
+    fast += is_fast;
+    (is_fast ? fast_worth : slow_worth) += speed;
+  }
+  int workers = slow_worth > fast_worth ? static_cast<int>(cores.size()) : fast;
   if (workers == 1 && machine.hypervisor) workers = threads;
   if (machine.quota > 0 && machine.quota < workers) workers = static_cast<int>(std::floor(machine.quota));
   return std::max(workers, 1);
@@ -148,8 +189,10 @@ Machine read_machine(const std::string& root) {
   for (int id : allowed_cpus()) {
     const auto siblings = read_text(fmt::format("{}/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", root, id));
     const int first = siblings ? first_of_list(*siblings) : -1;
-    machine.cpus.push_back({.id = id, .core = first >= 0 ? first : id, .allowed = true});
+    machine.cpus.push_back({.id = id, .core = first >= 0 ? first : id, .allowed = true, .speed = speed_of(root, id)});
   }
+  if (std::any_of(machine.cpus.begin(), machine.cpus.end(), [](const MachineCpu& cpu) { return cpu.speed <= 0; }))
+    for (MachineCpu& cpu : machine.cpus) cpu.speed = 1;  // told of some only: no comparison
   machine.quota = read_quota(root);
   machine.hypervisor = under_hypervisor();
   return machine;

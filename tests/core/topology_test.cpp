@@ -40,6 +40,33 @@ TEST(Topology, OneWorkerForEachPhysicalCore) {
   for (const Row& row : rows) EXPECT_EQ(default_workers(row.machine), row.workers) << row.what;
 }
 
+// Fast cores with two threads each, then slow cores with one.
+Machine hybrid(int fast, int slow, double slow_speed, int per_fast = 2) {
+  Machine m = machine(fast, per_fast);
+  for (int i = 0; i < slow; ++i) m.cpus.push_back({.id = fast * per_fast + i, .core = fast * per_fast + i, .allowed = true, .speed = slow_speed});
+  return m;
+}
+
+TEST(Topology, SlowCoresAreLeftOutUnlessTheyAreWorthMore) {
+  struct Row { Machine machine; int workers; const char* what; };
+  const Row rows[] = {
+      {hybrid(6, 8, 0.5), 6, "laptop of 6 and 8"},
+      {hybrid(8, 16, 0.5), 8, "desktop of 8 and 16: worth as much, not more"},
+      {hybrid(2, 8, 0.5), 10, "small laptop of 2 and 8"},
+      {hybrid(4, 4, 0.4, 1), 4, "phone of 4 and 4"},
+      {hybrid(1, 3, 0.85, 1), 4, "one best core, three a little slower"},
+      {hybrid(4, 4, 0.9), 8, "favoured cores"},
+      {hybrid(0, 4, 0.5), 4, "slow cores only"},
+  };
+  for (const Row& row : rows) EXPECT_EQ(default_workers(row.machine), row.workers) << row.what;
+  Machine m = hybrid(6, 8, 0.5);
+  for (MachineCpu& cpu : m.cpus) cpu.allowed = cpu.id >= 12;
+  EXPECT_EQ(default_workers(m), 8) << "a process that is kept on the slow ones";
+  m = hybrid(6, 8, 0.5);
+  m.quota = 3;
+  EXPECT_EQ(default_workers(m), 3);
+}
+
 TEST(Topology, AffinityCounts) {
   Machine m = machine(8, 2);
   for (MachineCpu& cpu : m.cpus) cpu.allowed = cpu.core < 3;
@@ -58,6 +85,12 @@ TEST(Topology, ListsOfTheKernel) {
   EXPECT_EQ(first_of_list("x"), -1);
   EXPECT_EQ(first_of_list("-3"), -1);
   EXPECT_EQ(first_of_list("99999999999999"), -1);
+}
+
+TEST(Topology, ListsHold) {
+  for (const int n : {0, 1, 3, 8}) EXPECT_TRUE(list_holds("0-1,3,8-8\n", n)) << n;
+  for (const int n : {2, 4, 7, 9, -1}) EXPECT_FALSE(list_holds("0-1,3,8-8\n", n)) << n;
+  for (const char* bad : {"", "\n", "x", "1-", "1-x", "0;1"}) EXPECT_FALSE(list_holds(bad, 1)) << bad;
 }
 
 class FakeSystem : public testing::Test {
@@ -86,6 +119,27 @@ TEST_F(FakeSystem, SiblingsShareACore) {
     write("/sys/devices/system/cpu/cpu" + std::to_string(cpu.id) + "/topology/thread_siblings_list", "5-1023\n");
   const Machine m = read_machine(root_);
   for (const MachineCpu& cpu : m.cpus) EXPECT_EQ(cpu.core, 5);
+}
+
+TEST_F(FakeSystem, SpeedIsCapacityThenKindThenClock) {
+  const std::vector<MachineCpu> cpus = read_machine(root_).cpus;
+  const int id = cpus[0].id;
+  const std::string cpu = "/sys/devices/system/cpu/cpu" + std::to_string(id);
+  const auto speed = [&] { return read_machine(root_).cpus[0].speed; };
+  EXPECT_EQ(speed(), 1);
+  write(cpu + "/cpufreq/cpuinfo_max_freq", "3800000\n");
+  if (cpus.size() > 1) {
+    EXPECT_EQ(speed(), 1) << "nothing to compare with";
+  }
+  for (const MachineCpu& c : cpus) write("/sys/devices/system/cpu/cpu" + std::to_string(c.id) + "/cpufreq/cpuinfo_max_freq", "3800000\n");
+  EXPECT_EQ(speed(), 3800000);
+  write("/sys/devices/cpu_core/cpus", "100000-100001\n");
+  write("/sys/devices/cpu_atom/cpus", std::to_string(id) + "\n");
+  EXPECT_EQ(speed(), 0.5);
+  write("/sys/devices/cpu_atom/cpus", "100002\n");
+  EXPECT_EQ(speed(), 1);
+  for (const MachineCpu& c : cpus) write("/sys/devices/system/cpu/cpu" + std::to_string(c.id) + "/cpu_capacity", "446\n");
+  EXPECT_EQ(speed(), 446);
 }
 
 TEST_F(FakeSystem, QuotaOfTheSecondVersionAtEveryLevel) {
