@@ -31,6 +31,10 @@ struct Maddubs {
   }
 
  private:
+  /// Left alone, GCC 12 puts off the additions of all chains to the end of the block and keeps 48 products in memory until then: a sum that has
+  /// been made must stand in a register here.
+  static MAINSPRING_INLINE void keep_here(Int& sum) { __asm__ volatile("" : "+x"(sum)); }
+
   /// The i-th code group, then the rest.
   template <class F, int P, int R, int i, int g, int... rest>
   static MAINSPRING_INLINE_LOOPS void unsigned_step(const uint8_t* q, int64_t stride, const uint8_t* const (&x)[R], int64_t at, Int (&chain)[P][R],
@@ -48,7 +52,7 @@ struct Maddubs {
       for (int p = 0; p < P; ++p) {
         const Int two = _mm256_maddubs_epi16(w[p], four);
         if constexpr (i % length == 0) chain[p][r] = two;
-        else chain[p][r] = _mm256_add_epi16(chain[p][r], two);
+        else keep_here(chain[p][r] = _mm256_add_epi16(chain[p][r], two));
       }
     }
     if constexpr (i % length == length - 1 || sizeof...(rest) == 0) widen<P, R, (i < length)>(chain, sum);
