@@ -29,13 +29,7 @@ struct Mask {
   Reg v;
 };
 
-/// f16 <-> f32 of one value: to nearest even, subnormals kept, NaN payload kept and made quiet: what F16C does (and lib/quant/half.h).
-inline float f16_value(uint16_t h) {
-  const uint32_t sign = (h & 0x8000u) << 16, exponent = (h >> 10) & 31, mantissa = h & 0x3ffu;
-  if (exponent == 31) return __builtin_bit_cast(float, sign | 0x7f800000u | mantissa << 13 | (mantissa ? 0x400000u : 0u));
-  if (exponent) return __builtin_bit_cast(float, sign | (exponent + 112) << 23 | mantissa << 13);
-  return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, static_cast<float>(mantissa) * 0x1p-24f) | sign);
-}
+/// To f16 of one value, to nearest even, subnormals kept, NaN payload kept and made quiet: what F16C does (and lib/quant/half.h).
 inline uint16_t f16_bits(float x) {
   const uint32_t bits = __builtin_bit_cast(uint32_t, x), sign = bits >> 16 & 0x8000u, a = bits & 0x7fffffffu;
   if (a > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | (a >> 13 & 0x3ffu));
@@ -62,10 +56,21 @@ inline Vec load_n(const float* p, int n) {
 inline void store_n(float* p, Vec a, int n) {
   for (int i = 0; i < n; ++i) p[i] = a.v[i];
 }
-inline Vec load(const uint16_t* p) { return {Vec::Reg{f16_value(p[0]), f16_value(p[1]), f16_value(p[2]), f16_value(p[3])}}; }
+/// Exact; a NaN becomes quiet. Subnormals are counts of 2^-24, of all others the exponent moves, and further for infinity and NaN.
+inline Vec load(const uint16_t* p) {
+  typedef uint16_t Half __attribute__((vector_size(8)));
+  Half h;
+  __builtin_memcpy(&h, p, sizeof h);
+  const Mask::Reg bits = __builtin_convertvector(h, Mask::Reg), mantissa = bits & 0x3ff;
+  const Mask::Reg is_tiny = (bits & 0x7c00) == 0, is_top = (bits & 0x7c00) == 0x7c00;
+  const Mask::Reg tiny = (Mask::Reg)(__builtin_convertvector(mantissa, Vec::Reg) * 0x1p-24f);
+  const Mask::Reg moved = ((bits & 0x7fff) << 13) + (112 << 23) + (is_top & (112 << 23));
+  const Mask::Reg quiet = is_top & (mantissa != 0) & 0x400000;
+  return {(Vec::Reg)((is_tiny & tiny) | (~is_tiny & moved) | quiet | ((bits & 0x8000) << 16))};
+}
 inline Vec load_n(const uint16_t* p, int n) {
-  float t[4] = {};
-  for (int i = 0; i < n; ++i) t[i] = f16_value(p[i]);
+  uint16_t t[4] = {};
+  for (int i = 0; i < n; ++i) t[i] = p[i];
   return load(t);
 }
 inline void store(uint16_t* p, Vec a) {

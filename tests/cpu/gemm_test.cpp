@@ -155,6 +155,24 @@ TEST(Gemm, rows_come_back_from_panels) {
   }
 }
 
+TEST(Gemm, every_16_bit_weight_is_worth_what_its_format_says) {
+  constexpr int64_t n = 1 << 16;
+  std::vector<uint16_t> all(n);
+  for (int64_t i = 0; i < n; ++i) all[static_cast<size_t>(i)] = static_cast<uint16_t>(i);
+  for (const DType t : {DType::f16, DType::bf16}) {
+    std::vector<float> want(n), y(n);
+    format_of(t)->decode(all.data(), n, want.data());
+    Guarded panels(n * 2);  // of k = 1
+    std::memcpy(panels.data(), all.data(), n * 2);
+    const float one = 1;
+    for (const GemmKernel* k : kernels()) {
+      k->run(t)({panels.data(), &one, 1, y.data(), n, nullptr, 1, 1, n / kGemmWidth, n});
+      for (size_t i = 0; i < n; ++i)
+        ASSERT_TRUE(y[i] == want[i] || (std::isnan(y[i]) && std::isnan(want[i]))) << k->name << ' ' << name_of(t) << " bits " << i << ": " << y[i] << ", not " << want[i];
+    }
+  }
+}
+
 TEST(Gemm, no_rows_is_no_work) {
   GemmRun run(*kernels().front(), {1, 16, 8, DType::f32, false});
   const kernel_test::Tensor y = run.result();

@@ -14,11 +14,11 @@ struct V {
   static inline reg load(const float* p) { return mainspring::load(p); }
   static inline reg load_f16(const uint16_t* p) { return mainspring::load(p); }
   static inline reg load_bf16(const uint16_t* p) {
-    alignas(16) uint32_t wide[4];
-    for (int i = 0; i < 4; ++i) wide[i] = static_cast<uint32_t>(p[i]) << 16;
-    float f[4];
-    __builtin_memcpy(f, wide, sizeof f);
-    return mainspring::load(f);
+    typedef uint16_t Half __attribute__((vector_size(8)));
+    typedef uint32_t Word __attribute__((vector_size(16)));
+    Half h;
+    __builtin_memcpy(&h, p, sizeof h);
+    return {(Vec::Reg)(__builtin_convertvector(h, Word) << 16)};
   }
   static inline reg set1(float x) { return mainspring::set1(x); }
   static inline reg fma(reg a, reg b, reg c) { return mainspring::fma(a, b, c); }
