@@ -28,17 +28,18 @@ void drop_from_page_cache(const std::string& path) {
 }  // namespace
 
 int main(int count, char** values) {
-  bench::Arguments a(count, values, "bench_load MODEL.gguf [--prompt 1] [--context 512] [--threads N] [--repeat 7] [--cold] [--json FILE]");
+  bench::Arguments a(count, values, "bench_load MODEL.gguf [--prompt 1] [--context 512] [--threads N] [--repeat 7] [--cold] [--cache DIR] [--json FILE]");
   const int prompt = std::max(a.number("--prompt", 1), 1), context = std::max(a.number("--context", 512), prompt), threads = a.number("--threads", bench::threads());
   const int repeat = std::max(a.number("--repeat", 7), 1);
   const bool cold = a.flag("--cold");
+  const Context host({.threads = threads, .cache_folder = a.text("--cache")});
   const std::string json = a.text("--json");
   a.done();
   std::vector<bench::Timing> parts = {{"open", {}}, {"session", {}}, {"first step", {}}, {"all", {}}};
   for (int r = 0; r < repeat; ++r) {
     if (cold) drop_from_page_cache(a.operand());
     const auto begin = bench::Clock::now();
-    const Model model = must(Model::open(a.operand()));
+    const Model model = must(Model::open(a.operand(), {.context = &host}));
     const double opened = bench::seconds_since(begin);
     Session session = must(Session::create(model, {.max_context = context, .threads = threads}));
     const double created = bench::seconds_since(begin);

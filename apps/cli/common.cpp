@@ -28,13 +28,16 @@ void fail(const ms::Error& error) { throw Stop{error.code == ms::Errc::unsupport
 void fail(std::string message) { throw Stop{kFailed, std::move(message)}; }
 
 void Common::add(CLI::App& verb, bool with_model) {
-  if (with_model) verb.add_option("MODEL", model, "a GGUF file")->required();
+  if (with_model) {
+    verb.add_option("MODEL", model, "a GGUF file")->required();
+    verb.add_option("--cache", cache, "an existing folder that keeps packed weights for the next start")->check(CLI::ExistingDirectory);
+  }
   verb.add_option("--threads", threads, "workers (default: one for each physical core)")->check(CLI::Range(0, 1024));
   verb.add_flag("--json", json, "print one JSON document and nothing else");
 }
 
 ms::Model Common::open(bool vocabulary_only) const {
-  const ms::Context context({.threads = threads});
+  const ms::Context context({.threads = threads, .cache_folder = cache});
   return must(ms::Model::open(model, {.context = &context, .vocabulary_only = vocabulary_only}));
 }
 

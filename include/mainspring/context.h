@@ -50,6 +50,18 @@ class MAINSPRING_API Reader {
   virtual Result<void> read(std::string_view path, uint64_t offset, std::span<std::byte> out) = 0;
 };
 
+/// Where derived data is kept between starts: packed weights of a model, a few values each, each about as large as the model's file.
+/// What is stored is checked when it comes back; a cache that loses or mixes up values costs time and nothing else. Thread-safe.
+class MAINSPRING_API Cache {
+ public:
+  virtual ~Cache() = default;
+  /// The bytes last stored under `key`, at an address aligned to 64, valid and unchanged while the Cache lives; empty where there are none.
+  virtual std::span<const std::byte> load(std::string_view key) = 0;
+  /// Keeps the parts one after the other, in place of what the key held; bytes given out before stay valid. `key` is at most 64 letters, digits, '-' and '.'.
+  /// Errors are logged and otherwise ignored.
+  virtual Result<void> store(std::string_view key, std::span<const std::span<const std::byte>> parts) = 0;
+};
+
 enum class Level : uint8_t { debug, info, warning, error };
 
 /// Receives log lines. `line` has no newline and is valid during the call only. Called from any thread.
@@ -64,6 +76,8 @@ struct ContextOptions {
   void* log_user = nullptr;
   Level log_level = Level::info;
   std::string cpu_isa{};           ///< caps the instruction set like MAINSPRING_CPU_ISA; empty: what the processor has
+  std::string cache_folder{};      ///< an existing folder for packed weights: the next start maps them, and processes share their pages. Empty: none
+  Cache* cache = nullptr;          ///< the host's own, used in place of the folder
 };
 
 /// A handle to the host's resources; cheap to copy. Objects that the pointers name must outlive every Model and Session made with it.

@@ -6,6 +6,7 @@
 #include <new>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,8 +41,8 @@ Result<void> check_path(std::string_view path) {
 class Descriptor {
  public:
   // O_NONBLOCK: opening a pipe must not hang before we have seen that it's none of our business.
-  explicit Descriptor(const char* path) {
-    do fd_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  explicit Descriptor(const char* path, int flags = O_RDONLY) {
+    do fd_ = ::open(path, flags | O_CLOEXEC | O_NONBLOCK, 0600);
     while (fd_ < 0 && errno == EINTR);
   }
   Descriptor(const Descriptor&) = delete;
@@ -74,15 +75,23 @@ Result<std::shared_ptr<ByteSource>> ByteSource::open(const Context& context, std
   return map(path);
 }
 
-Result<std::shared_ptr<ByteSource>> ByteSource::map(std::string_view path) {
+Result<std::shared_ptr<ByteSource>> ByteSource::map(std::string_view path) { return map_checked(path, false); }
+Result<std::shared_ptr<ByteSource>> ByteSource::map_own(std::string_view path) { return map_checked(path, true); }
+
+Result<std::shared_ptr<ByteSource>> ByteSource::map_checked(std::string_view path, bool own) {
   MAINSPRING_TRY_VOID(check_path(path));
   std::string name(path);
   const Descriptor file(name.c_str());
   if (file.get() < 0) return failure("open", name, errno);
   MAINSPRING_TRY(const size_t size, size_of_file(file.get(), name));
+  struct stat info {};
+  if (fstat(file.get(), &info) != 0) return failure("examine", name, errno);
+  if (own && (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0)) return invalid("'{}' belongs to others or may be written by them", name);
   void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (data == MAP_FAILED) return failure("map", name, errno);
-  return share(new ByteSource(Kind::mapped, std::move(name), {static_cast<const std::byte*>(data), size}));
+  auto source = share(new ByteSource(Kind::mapped, std::move(name), {static_cast<const std::byte*>(data), size}));
+  source->stamp_ = fmt::format("{}.{}.{}.{}.{}.{}", info.st_ino, size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+  return source;
 }
 
 Result<std::shared_ptr<ByteSource>> ByteSource::read(const Context& context, Reader& reader, std::string_view path) {
@@ -116,6 +125,34 @@ void ByteSource::advise(std::span<const std::byte> range, bool inside, int advic
   const uintptr_t begin = inside ? (first + page - 1) / page * page : first / page * page;
   const uintptr_t end = inside && !to_the_end ? last / page * page : (last + page - 1) / page * page;
   if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, advice);  // a hint: failure costs only memory
+}
+
+Result<void> replace_file(std::string_view path, std::span<const std::span<const std::byte>> parts) {
+  MAINSPRING_TRY_VOID(check_path(path));
+  const std::string name(path), temporary = name + ".tmp";
+  // One name for all writers, so that what a killed one left is used again and not added to; the lock says whether somebody is at it.
+  const Descriptor file(temporary.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW);
+  if (file.get() < 0) return failure("write", temporary, errno);
+  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return io_error("'{}' is being written by another", temporary);
+  struct stat ours {}, named {};  // the last writer may have renamed it between our open and our lock
+  if (fstat(file.get(), &ours) != 0 || lstat(temporary.c_str(), &named) != 0 || ours.st_ino != named.st_ino || ours.st_dev != named.st_dev || !S_ISREG(ours.st_mode) ||
+      ours.st_nlink != 1 || ours.st_uid != geteuid())
+    return io_error("'{}' is not ours to write", temporary);
+  const auto write_all = [&] {
+    if (ftruncate(file.get(), 0) != 0 || fchmod(file.get(), 0600) != 0) return false;
+    for (std::span<const std::byte> left : parts)
+      while (!left.empty()) {
+        const ssize_t n = ::write(file.get(), left.data(), left.size());
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        left = left.subspan(static_cast<size_t>(n));
+      }
+    return ::rename(temporary.c_str(), name.c_str()) == 0;
+  };
+  if (write_all()) return {};
+  const int code = errno;
+  ::unlink(temporary.c_str());
+  return failure("write", name, code);
 }
 
 void ByteSource::drop(std::span<const std::byte> range) const { advise(range, true, MADV_DONTNEED); }

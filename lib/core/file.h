@@ -25,6 +25,8 @@ class ByteSource {
   static Result<std::shared_ptr<ByteSource>> open(const Context& context, std::string_view path);
   /// Maps the file read-only; no byte is read before it is touched. Errors: as open, without out_of_memory.
   static Result<std::shared_ptr<ByteSource>> map(std::string_view path);
+  /// As map, but `invalid_argument` for a file that belongs to another user or that others may write.
+  static Result<std::shared_ptr<ByteSource>> map_own(std::string_view path);
   /// Reads the entire file through `reader` into memory of the context's allocator. Errors: the reader's, corrupt_data (empty), out_of_memory.
   static Result<std::shared_ptr<ByteSource>> read(const Context& context, Reader& reader, std::string_view path);
   /// The caller's bytes, which must outlive the object. `name` stands for the path in messages. Cannot fail.
@@ -39,6 +41,8 @@ class ByteSource {
   const std::string& path() const& { return path_; }
   /// Whether the bytes are a mapping of a file (drop and prefetch have an effect).
   bool is_mapped() const { return kind_ == Kind::mapped; }
+  /// Of a mapped file: a text that changes when the file is replaced or written (inode, size, times). Empty for other kinds.
+  const std::string& stamp() const& { return stamp_; }
 
   /// Tells the system that `range`, a part of bytes(), will hardly be read again: pages wholly inside a mapped range leave the
   /// process's memory (reading them later brings them back from the file). Nothing for other kinds, or a range from elsewhere.
@@ -49,12 +53,17 @@ class ByteSource {
  private:
   enum class Kind : uint8_t { borrowed, owned, mapped };
   ByteSource(Kind kind, std::string path, std::span<const std::byte> bytes) : kind_(kind), path_(std::move(path)), bytes_(bytes) {}
+  static Result<std::shared_ptr<ByteSource>> map_checked(std::string_view path, bool own);
   void advise(std::span<const std::byte> range, bool inside, int advice) const;
 
   Kind kind_;
-  std::string path_;
+  std::string path_, stamp_;
   std::span<const std::byte> bytes_;
   Buffer owned_;
 };
+
+/// Writes the parts to `path`.tmp and renames it, so that a reader sees the old file or the new one. One writer at a time: a second one fails.
+/// The file is its owner's alone. Errors: io_error, not_found (the folder), invalid_argument (the path).
+Result<void> replace_file(std::string_view path, std::span<const std::span<const std::byte>> parts);
 
 }  // namespace mainspring::inline v0

@@ -2,6 +2,7 @@
 #include "plan/plan.h"
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "core/checked.h"
@@ -23,6 +24,7 @@ struct Planner {
   std::vector<bool> source_needed;   ///< by value: some kernel reads the source bytes
   std::vector<int32_t> scratch_interval;  ///< by node, or -1
   PanelStore::Slab slab;
+  std::map<std::string, bool> proofs;  ///< by layout: whether the cache's panels are those we would pack
 
   Graph& graph() { return plan.graph; }
   Value& value(ValueId v) { return plan.graph.values[static_cast<size_t>(v)]; }
@@ -38,6 +40,8 @@ struct Planner {
   Result<void> pack_all(const Packing& packing, const Value& weight, std::byte* panels, bool give_back);
   void find_needed_sources();
   void expect_panels();
+  bool proved(const Packing& packing, const Value& weight, const std::string& name);
+  void keep();
 };
 
 std::string panel_key(const Value& weight, const Packing& packing) { return fmt::format("{}/{}", static_cast<const void*>(weight.bytes.data()), packing.layout); }
@@ -190,13 +194,45 @@ Result<void> Planner::pack_all(const Packing& packing, const Value& weight, std:
 }
 
 Result<std::shared_ptr<PanelStore::Panels>> Planner::pack(const Packing& packing, const Value& weight, bool give_back) {
-  MAINSPRING_TRY(auto panels, store.get(context, panel_key(weight, packing), packing.bytes, slab));
+  const std::string key = panel_key(weight, packing);
+  const std::string name = store.cache != nullptr ? store.cache->name_of(weight.bytes, packing.layout) : std::string();
+  if (!name.empty() && proved(packing, weight, name))
+    if (auto kept = store.get_cached(key, name, packing.bytes)) return kept;
+  MAINSPRING_TRY(auto panels, store.get(context, key, packing.bytes, slab));
   const std::lock_guard lock(panels->packing);
   if (!panels->packed) {
     MAINSPRING_TRY_VOID(pack_all(packing, weight, panels->data, give_back));
+    panels->kept_as = name;
     panels->packed = true;
   }
   return panels;
+}
+
+/// A build under way may change what a layout's name means. So the first panels of each layout that come from the cache are packed anew in part
+/// and compared; if they differ, nothing of that layout is taken.
+bool Planner::proved(const Packing& packing, const Value& weight, const std::string& name) {
+  if (const auto known = proofs.find(packing.layout); known != proofs.end()) return known->second;
+  const PlanCache::Kept kept = store.cache->find(name, packing.bytes);
+  if (kept.data == nullptr || packing.pieces < 1) return false;
+  bool same = false;
+  if (auto trial = Buffer::create(context, packing.bytes, "a trial of packing"); trial && provider.prepack(packing, 0, 1, weight.bytes.data(), trial->data(), 1))
+    same = std::memcmp(trial->data(), kept.data, packing.bytes / static_cast<size_t>(packing.pieces)) == 0;
+  return proofs[packing.layout] = same;
+}
+
+/// After the first start: all panels of the plan, those that came from the cache too.
+void Planner::keep() {
+  if (store.cache == nullptr || plan.options.dry) return;
+  std::vector<PlanCache::Entry> entries;
+  bool fresh = false;
+  for (const auto& p : plan.panels) {
+    if (p->kept_as.empty()) continue;
+    entries.push_back({p->kept_as, {p->data, p->bytes}});
+    const std::lock_guard lock(p->packing);
+    fresh |= !p->kept;
+    p->kept = true;
+  }
+  if (fresh) store.cache->store(std::move(entries));
 }
 
 /// A weight that some kernel reads as it stands in the file keeps its pages.
@@ -296,10 +332,26 @@ Result<std::shared_ptr<PanelStore::Panels>> PanelStore::get(const Context& conte
     slab.used = 0;
   }
   auto panels = std::make_shared<Panels>();
-  panels->slab = slab.buffer;
+  panels->owner = slab.buffer;
+  panels->bytes = bytes;
   panels->data = slab.buffer->data() + slab.used;
   slab.used += room;
   slab.expected -= std::min(slab.expected, room);
+  panels_[key] = panels;
+  return panels;
+}
+
+std::shared_ptr<PanelStore::Panels> PanelStore::get_cached(const std::string& key, const std::string& name, size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (auto held = panels_[key].lock()) return held;
+  const PlanCache::Kept kept = cache->find(name, bytes);
+  if (kept.data == nullptr) return nullptr;
+  auto panels = std::make_shared<Panels>();
+  panels->owner = kept.owner;
+  panels->data = const_cast<std::byte*>(kept.data);
+  panels->bytes = bytes;
+  panels->kept_as = name;
+  panels->packed = panels->from_cache = panels->kept = true;
   panels_[key] = panels;
   return panels;
 }
@@ -309,13 +361,14 @@ Result<std::shared_ptr<const Plan>> make_plan(Graph graph, const PlanOptions& op
   auto plan = std::make_shared<Plan>();
   plan->graph = std::move(graph);
   plan->options = options;
-  Planner planner{*plan, provider, context, store, release, {}, {}, {}, {}};
+  Planner planner{*plan, provider, context, store, release, {}, {}, {}, {}, {}};
   planner.resolve_views();
   planner.place_fixed();
   MAINSPRING_TRY_VOID(planner.bind());
   planner.place_arena();
   MAINSPRING_TRY_VOID(planner.bind());
   MAINSPRING_TRY_VOID(planner.finish());
+  planner.keep();
   return std::shared_ptr<const Plan>(std::move(plan));
 }
 

@@ -12,6 +12,7 @@
 #include "mainspring/context.h"
 #include "mainspring/ext/graph.h"
 #include "mainspring/ext/provider.h"
+#include "plan/cache.h"
 
 namespace mainspring::inline v0 {
 
@@ -19,10 +20,14 @@ namespace mainspring::inline v0 {
 class PanelStore {
  public:
   struct Panels {
-    std::shared_ptr<Buffer> slab;  ///< keeps `data`
-    std::byte* data = nullptr;
+    std::shared_ptr<const void> owner;  ///< keeps `data`: a slab, or the cache's file
+    std::byte* data = nullptr;          ///< not written once `packed`
+    size_t bytes = 0;
+    std::string kept_as;   ///< the name in the cache; empty: not to be kept
     std::mutex packing;    ///< held by the plan that packs
     bool packed = false;
+    bool from_cache = false;
+    bool kept = false;     ///< the cache has them, or could not take them; under `packing`
   };
   /// Where one plan's new panels lie side by side: a matrix of a small model alone is too small for huge pages, many together are not.
   struct Slab {
@@ -32,9 +37,14 @@ class PanelStore {
   };
   static constexpr size_t kSlabBytes = size_t{64} << 20;  // and more where one matrix is larger
 
+  /// Null: nothing is kept beyond the Model. Set once, before the first plan.
+  std::unique_ptr<PlanCache> cache;
+
   bool holds(const std::string& key);
   /// The panels of this key, new and not packed where nobody holds them. Errors: out_of_memory.
   Result<std::shared_ptr<Panels>> get(const Context& context, const std::string& key, size_t bytes, Slab& slab);
+  /// The same, and packed, where the cache has panels of this name; else null.
+  std::shared_ptr<Panels> get_cached(const std::string& key, const std::string& name, size_t bytes);
 
  private:
   std::mutex mutex_;
