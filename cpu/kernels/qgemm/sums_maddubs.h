@@ -83,7 +83,7 @@ struct Maddubs {
         const Int turned = _mm256_sign_epi8(broadcast_4(x[r] + at + 4 * g), w);
         const Int wide = _mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, turned), _mm256_set1_epi16(1));
         if constexpr (first) sum[p][r] = wide;
-        else sum[p][r] = add_words(sum[p][r], wide);
+        else keep_here(sum[p][r] = add_words(sum[p][r], wide));
       }
     }
     if constexpr (sizeof...(rest) > 0) signed_step<F, P, R, false, rest...>(q, stride, x, at, sum);
