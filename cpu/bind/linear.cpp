@@ -1,22 +1,25 @@
-// linear, head_linear, quantize_rows: y = x W^T (+ bias), cut into tiles of rows × panels. Tiles of the same panels follow each other, so that
-// panels come from memory once and serve all rows from the cache.
+// linear, head_linear, quantize_rows: y = x W^T (+ bias) (+ residual), cut into tiles of rows × panels. Tiles of the same panels follow each other,
+// so that panels come from memory once and serve all rows from the cache.
 #include "cpu/bind/linear.h"
 
 #include "cpu/bind/bind.h"
 #include "cpu/bind/matrix.h"
+#include "cpu/kernels/elementwise/elementwise.h"
 
 namespace mainspring::inline v0::cpu {
 namespace {
 
 struct LinearParams {
   Matrix matrix;
-  RowSpan x, y;
+  RowSpan x, y, residual;
   Ref bias;
-  int64_t copies = 1;                ///< runs of rows that need an address of their own: heads, or rows of one group
-  bool heads = false;                ///< copy i has matrix i
-  int64_t times = 1;                 ///< rows of a run = extent(x.outer) * times
-  int64_t x_stride = 0, x_copy = 0;  ///< bytes
-  int64_t y_stride = 0, y_copy = 0;  ///< floats
+  void (*add)(const BinaryArgs&) = nullptr;
+  int64_t copies = 1;                              ///< runs of rows that need an address of their own: heads, or rows of one group
+  bool heads = false;                              ///< copy i has matrix i
+  int64_t times = 1;                               ///< rows of a run = extent(x.outer) * times
+  int64_t x_stride = 0, x_copy = 0;                ///< bytes
+  int64_t y_stride = 0, y_copy = 0;                ///< floats
+  int64_t residual_stride = 0, residual_copy = 0;  ///< floats
   int workers = 1;
 
   Cut cut(const StepEnv& env) const { return cut_of(matrix, env.extent(x.outer) * times, matrix.layout.panels(), copies, workers); }
@@ -40,6 +43,10 @@ void linear_run(const void* params, const StepEnv& env, int64_t tile, int worker
   float* y = reinterpret_cast<float*>(env.at(p.y.ref)) + copy * p.y_copy + row * p.y_stride + output;
   const float* bias = p.bias ? reinterpret_cast<const float*>(env.at(p.bias)) + output : nullptr;
   p.matrix.run(p.heads ? copy : 0, panel, panels, x, p.x_stride, rows, y, p.y_stride, bias, env.scratch(worker));
+  if (!p.residual) return;
+  const float* residual = reinterpret_cast<const float*>(env.at(p.residual.ref)) + copy * p.residual_copy + row * p.residual_stride + output;
+  const int64_t outputs = p.matrix.outputs_of(panel, panels);
+  for (int64_t r = 0; r < rows; ++r) p.add({y + r * p.y_stride, residual + r * p.residual_stride, y + r * p.y_stride, outputs});
 }
 
 std::vector<Step> linear_finish(const KernelBinding& self, std::span<const std::byte* const> packed, Ref) {
@@ -50,10 +57,14 @@ std::vector<Step> linear_finish(const KernelBinding& self, std::span<const std::
 
 Result<KernelBinding> bind_rows_by_matrix(const BindRequest& q, IsaSet isa, bool heads) {
   const Operand &x = q.in[0], &w = q.in[1], &y = q.out[0];
-  const Operand bias = operand(q.in, 2);
+  const Operand bias = operand(q.in, 2), residual = operand(q.in, 3);
   if (!constant_rows(x) || !constant_rows(y)) return unsupported("{}: an inner extent of the rows is symbolic", q.node->op);
   if (y.dtype != DType::f32) return unsupported("{}: output is {}, the CPU kernel writes f32", q.node->op, name_of(y.dtype));
   if (bias && bias.dtype != DType::f32) return unsupported("{}: bias is {}, the CPU kernel takes f32", q.node->op, name_of(bias.dtype));
+  if (residual) {
+    if (heads) return unsupported("{}: the CPU kernel takes no residual", q.node->op);
+    MAINSPRING_TRY_VOID(want_f32_rows(q, residual, "residual"));
+  }
   KernelBinding b;
   auto params = std::make_shared<LinearParams>();
   LinearParams& p = *params;
@@ -61,15 +72,22 @@ Result<KernelBinding> bind_rows_by_matrix(const BindRequest& q, IsaSet isa, bool
   p.x = span_of(x);
   p.y = span_of(y);
   p.bias = bias.ref;
+  if (residual) {
+    p.residual = span_of(residual);
+    p.add = select_elementwise(isa).fn->binary[static_cast<int>(BinaryOp::add)];
+    b.kernel += " + add";
+  }
   p.heads = heads;
   p.workers = q.workers;
-  const bool flat = !heads && p.x.dense() && p.y.dense();
+  const bool flat = !heads && p.x.dense() && p.y.dense() && (!p.residual || p.residual.dense());
   p.copies = flat ? 1 : p.x.group;
   p.times = flat ? p.x.group : 1;
   p.x_stride = flat ? p.x.stride_bytes() : p.x.outer_bytes;
   p.y_stride = (flat ? p.y.stride_bytes() : p.y.outer_bytes) / 4;
   p.x_copy = p.x.row_bytes;
   p.y_copy = p.y.row_bytes / 4;
+  p.residual_stride = (flat ? p.residual.stride_bytes() : p.residual.outer_bytes) / 4;
+  p.residual_copy = p.residual.row_bytes / 4;
   b.worker_scratch_bytes = p.matrix.worker_scratch();
   b.ops_per_row = 2 * p.matrix.layout.k * p.matrix.layout.outputs * p.x.group;
   b.finish = linear_finish;

@@ -1,4 +1,5 @@
-// linear(x […,k] f32, q8_rows or q16_rows, W[m,k] any weight format, bias? [m]) -> […,m]  y[…,o] = Σ_k x[…,k] W[o,k] + bias[o]
+// linear(x […,k] f32, q8_rows or q16_rows, W[m,k] any weight format, bias? [m], residual? […,m]) -> […,m]
+//   y[…,o] = Σ_k x[…,k] W[o,k] + bias[o], rounded; then + residual[…,o]: the same bits as an add that follows
 //   attrs x_bits (8): which of the two a lowering to quantised activations should choose
 // head_linear(x [n,h,a] f32, W[h,b,a] any weight format) -> [n,h,b]                       y[n,h,:] = W[h] x[n,h,:]
 // quantize_rows(x […,k] f32, k % 32 == 0) -> q8_rows, or q16_rows with bits = 16          attrs bits (8), see lib/quant/q8_rows.h
@@ -17,20 +18,23 @@ Result<std::vector<ValueInfo>> infer_linear(const OpCall& c) {
   MAINSPRING_TRY_VOID(want.maybe(2, "bias", {w->dims[0]}));
   Dims dims = x->dims;
   dims.back() = w->dims[0];
+  MAINSPRING_TRY_VOID(want.maybe(3, "residual", dims));
   return yields(std::move(dims));
 }
 
 void reference_linear(const OpArgs& a) {
   const DecodedRows x(a.in[0]), w(a.in[1]);
   const float* bias = a.in[2].as<float>();
-  const Rows<float> y(a.out[0]);
+  const Rows<float> y(a.out[0]), residual(a.in[3]);
   const int64_t k = x.length();
   std::vector<float> rows(static_cast<size_t>(y.count() * k)), weights(static_cast<size_t>(k));
   for (int64_t r = 0; r < y.count(); ++r) x.read(r, rows.data() + r * k);
   for (int64_t o = 0; o < w.count(); ++o) {
     w.read(o, weights.data());
-    for (int64_t r = 0; r < y.count(); ++r)
+    for (int64_t r = 0; r < y.count(); ++r) {
       y[r][o] = static_cast<float>(dot(rows.data() + r * k, weights.data(), k) + (bias ? static_cast<double>(bias[o]) : 0.0));
+      if (a.in[3].data != nullptr) y[r][o] += residual[r][o];
+    }
   }
 }
 
@@ -64,7 +68,7 @@ void reference_quantize_rows(const OpArgs& a) { quantise_rows(Rows<float>(a.in[0
 
 }  // namespace
 
-constinit const OpDef op_linear{.name = "linear", .min_in = 2, .max_in = 3, .n_out = 1, .infer = infer_linear, .reference = reference_linear};
+constinit const OpDef op_linear{.name = "linear", .min_in = 2, .max_in = 4, .n_out = 1, .infer = infer_linear, .reference = reference_linear};
 constinit const OpDef op_head_linear{
     .name = "head_linear", .min_in = 2, .max_in = 2, .n_out = 1, .infer = infer_head_linear, .reference = reference_head_linear};
 constinit const OpDef op_quantize_rows{

@@ -111,6 +111,34 @@ TEST(LinearBind, rows_in_groups_with_and_without_gaps) {
   }
 }
 
+/// The node and an add after it, to the bit: with rows dense and a stride apart, one tile and many, each kind of matrix.
+TEST(LinearBind, a_residual_is_an_add_afterwards) {
+  for (const IsaSet isa : isa_sets())
+    for (const DType t : {DType::f16, DType::q8_0, DType::tq2_0})  // float panels, qgemm panels, decoded rows
+      for (const int64_t group : {1, 3})
+        for (const int64_t gap : {0, 5}) {
+          SCOPED_TRACE(fmt::format("isa {:#x} {} group {} gap {}", isa.bits, name_of(t), group, gap));
+          const bool q8 = t == DType::q8_0;
+          const auto shape = [&](int64_t n) { return group == 1 ? std::vector<int64_t>{9, n} : std::vector<int64_t>{9, group, n}; };
+          Tensor x = floats(shape(256), 3, 1, true, q8 ? 0 : gap);
+          if (q8) x = quantised(x, gap);
+          const Tensor w = weights(t, {83, 256}, 5), bias = vector_of({83}, 6), residual = floats(shape(83), 7, 3, true, gap);
+          Bound plain(cpu::bind_linear, "linear", {}, {x, w, bias, absent()}, {output(shape(83), DType::f32, 2)}, isa);
+          ASSERT_TRUE(plain.ok()) << plain.error();
+          plain.run(9);
+          Bound sum(cpu::bind_binary, "add", {}, {residual, plain.out()}, {output(shape(83))}, isa);
+          ASSERT_TRUE(sum.ok()) << sum.error();
+          sum.run(9);
+          for (const int64_t out_gap : {0, 2}) {
+            Bound b(cpu::bind_linear, "linear", {}, {x, w, bias, residual}, {output(shape(83), DType::f32, out_gap)}, isa);
+            ASSERT_TRUE(b.ok()) << b.error();
+            b.run(9, 1);
+            EXPECT_TRUE(b.bytes() == sum.bytes());
+            check_company(cpu::bind_linear, "linear", {}, b, isa);
+          }
+        }
+}
+
 TEST(LinearBind, head_linear_gives_each_head_its_matrix) {
   for (const IsaSet isa : isa_sets())
     for (const DType t : {DType::f16, DType::q8_0}) {
@@ -165,6 +193,10 @@ TEST(LinearBind, refuses_with_a_reason) {
   Bound none(cpu::bind_linear, "linear", {}, {quantised(floats({1, 64}, 3)), weights(DType::f16, {16, 64}, 5)}, {output({1, 16})}, isa);
   EXPECT_FALSE(none.ok());
   EXPECT_FALSE(cpu::has_qgemm(DType::f16, 64, isa));
+  Bound residual(cpu::bind_head_linear, "head_linear", {},
+                 {floats({1, 2, 64}, 3), weights(DType::f16, {2, 16, 64}, 5), absent(), floats({1, 2, 16}, 3)}, {output({1, 2, 16})}, isa);
+  EXPECT_FALSE(residual.ok());
+  EXPECT_NE(residual.error().find("residual"), std::string::npos) << residual.error();
 }
 
 TEST(EmbedBind, rows_come_from_the_source_or_from_the_panels_of_a_tied_head) {

@@ -36,6 +36,14 @@ const std::vector<OpCase>& linear_cases() {
       v.push_back({.name = std::string(name_of(d)) + " many", .op = "linear", .in = {rows({kN, 256}), weights(d, {131, 256})}, .steps = kMany});
       v.push_back({.name = std::string(name_of(d)) + " heads", .op = "linear", .in = {rows({kN, 3, 256}), weights(d, {17, 256}), vec({17})}, .steps = kFew});
     }
+    for (DType d : {DType::f32, DType::f16, DType::q8_0, DType::q4_k}) {
+      const std::string name = std::string(name_of(d)) + " residual";
+      v.push_back({.name = name, .op = "linear", .in = {rows({kN, 256}), weights(d, {131, 256}), absent(), rows({kN, 131})}, .steps = kMany});
+      v.push_back({.name = name + " heads", .op = "linear", .in = {rows({kN, 3, 256}), weights(d, {17, 256}), vec({17}), rows({kN, 3, 17})}, .steps = kFew});
+      if (!is_block_format(d)) continue;
+      v.push_back({.name = name + " q8", .op = "linear", .in = {quantised({kN, 512}), weights(d, {131, 512}), vec({131}), rows({kN, 131})}, .steps = kMany, .may_refuse = true});
+      v.push_back({.name = name + " q16", .op = "linear", .in = {quantised({kN, 512}, DType::q16_rows), weights(d, {37, 512}), absent(), rows({kN, 37})}, .steps = kFew, .may_refuse = true});
+    }
     for (DType d : {DType::f32, DType::f16})
       v.push_back({.name = std::string(name_of(d)) + " ones", .op = "linear", .in = {rows({kN, 1}), weights(d, {1, 1})}, .steps = kFew});
     for (DType d : {DType::q4_0, DType::q4_1, DType::q8_0, DType::q4_k, DType::q6_k}) {

@@ -111,6 +111,7 @@ TEST(OpInfer, refusals_say_what_was_got_and_expected) {
       {"linear", {rows({kN, 40}), weights(DType::q4_0, {8, 40})}, {}, "multiple of the block, 32"},
       {"linear", {rows({kN, 64}), weights(DType::i8, {8, 64})}, {}, "expected f32, f16, bf16 or a block format"},
       {"linear", {rows({kN, 64}), weights(DType::f32, {8, 64}), vec({9})}, {}, "bias is f32 [9], expected f32 [8]"},
+      {"linear", {rows({kN, 64}), weights(DType::f32, {8, 64}), absent(), rows({kN, 9})}, {}, "residual is f32 [s0, 9], expected f32 [s0, 8]"},
       {"quantize_rows", {rows({kN, 33})}, {}, "multiple of 32"},
       {"rms_norm", {rows({kN, 64}), vec({48})}, {}, "rms_norm: weight is f32 [48], expected f32 [64] (x is f32 [s0, 64])"},
       {"rms_norm", {rows({kN, 64})}, {{"eps", -1.0}}, "attribute eps is -1"},

@@ -36,6 +36,10 @@ size_t count(const Graph& g, std::string_view op) {
   return static_cast<size_t>(std::count_if(g.nodes.begin(), g.nodes.end(), [&](const Node& n) { return n.op == op; }));
 }
 
+size_t with_residual(const Graph& g) {
+  return static_cast<size_t>(std::count_if(g.nodes.begin(), g.nodes.end(), [](const Node& n) { return n.op == "linear" && n.in.size() > 3 && n.in[3] != kNone; }));
+}
+
 class Passes : public testing::TestWithParam<const char*> {
  protected:
   Passes() : m_(zoo_model(GetParam())), bytes_(arch_model(m_).file(DType::q4_0)), model_(*Model::open(std::as_bytes(std::span(bytes_)))), graph_(model_.graph()) {}
@@ -79,6 +83,22 @@ TEST_P(Passes, LoweringCostsOnlyTheQuantiser) {
   EXPECT_FALSE(apply("fuse_quantize", graph_));
 }
 
+TEST_P(Passes, ResidualsJoinTheLayerToTheBit) {
+  const std::vector<float> want = logits(graph_, m_);
+  Graph refused = graph_, without = graph_;
+  EXPECT_FALSE(apply("fuse_residual", refused, {true, takes_nothing, nullptr})) << "nothing is fused that no kernel takes";
+  const size_t adds = count(graph_, "add"), linears = count(graph_, "linear");
+  const bool changed = apply("fuse_residual", graph_);
+  EXPECT_EQ(changed, with_residual(graph_) > 0);
+  apply("dead_code", graph_);
+  EXPECT_EQ(count(graph_, "add"), adds - with_residual(graph_));
+  EXPECT_EQ(count(graph_, "linear"), linears);
+  EXPECT_TRUE(same(logits(graph_, m_), want));
+  EXPECT_FALSE(apply("fuse_residual", graph_));
+  ASSERT_TRUE(run_passes(without, {false, takes_int8, nullptr}, "-fuse_residual"));
+  EXPECT_EQ(with_residual(without), 0u);
+}
+
 TEST_P(Passes, AreSwitchedOffByName) {
   const PassContext context{false, takes_int8, nullptr};
   Graph all = graph_, without = graph_;
@@ -106,6 +126,66 @@ TEST(Cse, MergesWhatIsEqualOnly) {
   ASSERT_TRUE(run_passes(g, {true, takes_nothing, nullptr}));
   EXPECT_EQ(count(g, "scale"), count(model.graph(), "scale") + 2);
   EXPECT_EQ(g.nodes.size(), before + 4);
+}
+
+/// x [n, 32] and what linear layers make of it.
+struct Layers {
+  Graph g;
+  ValueId x, w, early;
+  Layers() {
+    const SymbolId n = g.add_symbol({"n_tokens", 1, 8, 8});
+    Value input, weight;
+    input.name = "x", input.kind = Kind::input, input.dims = {Dim(1, n), Dim(32)};
+    weight.name = "w", weight.kind = Kind::weight, weight.dims = {Dim(32), Dim(32)};
+    bytes.assign(32 * 32 * 4, std::byte{0});
+    weight.bytes = bytes;
+    x = g.add_value(input);
+    w = g.add_value(weight);
+    g.inputs = {x};
+    early = node("linear", "early", {x, w});
+  }
+  ValueId node(const char* op, const char* name, std::vector<ValueId> in) { return g.add_node(op, name, std::move(in)).value()[0]; }
+  size_t fuse() {
+    auto changed = pass("fuse_residual").run(g, {false, takes_int8, nullptr});
+    EXPECT_TRUE(changed);
+    EXPECT_TRUE(g.verify());
+    return with_residual(g);
+  }
+  std::vector<std::byte> bytes;
+};
+
+TEST(FuseResidual, WaitsForAnOperandThatIsMadeLater) {
+  Layers l;
+  const ValueId later = l.node("silu", "later", {l.x}), sum = l.node("add", "sum", {l.early, later});
+  l.g.outputs = {sum};
+  ASSERT_EQ(l.fuse(), 1u);
+  const Node& n = l.g.nodes.back();
+  EXPECT_EQ(n.name, "early");
+  EXPECT_EQ(n.in, (std::vector<ValueId>{l.x, l.w, kNone, later}));
+  EXPECT_EQ(n.out, std::vector<ValueId>{sum});
+}
+
+TEST(FuseResidual, LeavesWhatOthersReadAndWhatIsNotOneLayersSum) {
+  Layers read, shown, twice, two, narrow;
+  read.g.outputs = {read.node("add", "sum", {read.x, read.early}), read.node("silu", "reader", {read.early})};
+  EXPECT_EQ(read.fuse(), 0u);
+  shown.g.outputs = {shown.node("add", "sum", {shown.x, shown.early}), shown.early};
+  EXPECT_EQ(shown.fuse(), 0u);
+  twice.g.outputs = {twice.node("add", "sum", {twice.early, twice.early})};
+  EXPECT_EQ(twice.fuse(), 0u);
+  two.g.outputs = {two.node("add", "sum", {two.early, two.node("linear", "other", {two.x, two.w})})};
+  EXPECT_EQ(two.fuse(), 0u);
+  Value row;
+  row.name = "row", row.kind = Kind::weight, row.dims = {Dim(32)}, row.bytes = std::span(narrow.bytes).first(128);
+  narrow.g.outputs = {narrow.node("add", "sum", {narrow.early, narrow.g.add_value(row)})};
+  EXPECT_EQ(narrow.fuse(), 0u);
+}
+
+TEST(FuseResidual, AChainOfLayersTakesEachSum) {
+  Layers l;
+  const ValueId first = l.node("add", "sum", {l.x, l.early});
+  l.g.outputs = {l.node("add", "sum", {l.node("linear", "next", {l.x, l.w}), first})};
+  EXPECT_EQ(l.fuse(), 2u);
 }
 
 TEST(DeadCode, GoesAndWhatChangesAStateStays) {

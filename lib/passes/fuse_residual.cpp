@@ -1,0 +1,49 @@
+// add(residual, linear(…)) becomes one linear node with a residual where nobody else reads the layer's own result: the sum is made while it is in
+// the cache. The fused node stands in the add's place, where both its operands are known; it gives the same bits.
+#include "passes/passes.h"
+
+namespace mainspring::inline v0 {
+namespace {
+
+/// The linear with the add's result, or a node without operator where the layer has a residual already, or not just this reader, or not this shape.
+Node fused(const Graph& graph, const Node& add, ValueId y, ValueId residual, NodeId maker, int32_t uses) {
+  if (maker == kNone || uses != 1 || graph.nodes[static_cast<size_t>(maker)].op != "linear") return {};
+  const auto value = [&](ValueId v) -> const Value& { return graph.values[static_cast<size_t>(v)]; };
+  for (const ValueId v : {residual, add.out[0]})
+    if (value(v).dtype != DType::f32 || value(v).dims != value(y).dims) return {};
+  Node n = graph.nodes[static_cast<size_t>(maker)];
+  n.in.resize(4, kNone);
+  if (n.in[3] != kNone) return {};
+  n.in[3] = residual;
+  n.out = add.out;
+  return n;
+}
+
+bool accepted(const Graph& graph, const PassContext& context, const Node& n) {
+  std::vector<DType> operands;
+  for (ValueId v : n.in) operands.push_back(v == kNone ? DType::f32 : graph.values[static_cast<size_t>(v)].dtype);
+  return context.accepts != nullptr && context.accepts(context.user, graph, n, operands);
+}
+
+}  // namespace
+
+Result<bool> pass_fuse_residual(Graph& graph, const PassContext& context) {
+  const std::vector<int32_t> uses = use_counts(graph);
+  const std::vector<NodeId> made = producers(graph);
+  bool changed = false;
+  for (Node& add : graph.nodes) {
+    if (add.op != "add") continue;
+    const auto with = [&](size_t y) {
+      return fused(graph, add, add.in[y], add.in[1 - y], made[static_cast<size_t>(add.in[y])], uses[static_cast<size_t>(add.in[y])]);
+    };
+    Node a = with(0), b = with(1);
+    if (a.op.empty() == b.op.empty()) continue;
+    Node& n = a.op.empty() ? b : a;
+    if (!accepted(graph, context, n)) continue;
+    add = std::move(n);  // the old node dies with dead_code
+    changed = true;
+  }
+  return changed;
+}
+
+}  // namespace mainspring::inline v0
