@@ -16,6 +16,7 @@ namespace {
 using namespace mainspring;
 
 constexpr int64_t kDepth = 2048;
+constexpr int64_t kTilePanels = 4;  // divides every shape's panels
 
 struct Shape {
   const GemmKernel* kernel;
@@ -44,17 +45,18 @@ std::byte* fill_matrices(const Shape& s) {
   return first;
 }
 
-/// Tiles as cpu/bind/matrix.cpp cuts them: rows of x that stay in the level 2 cache, one panel for all rows before the next.
+/// Tiles as cpu/bind/matrix.cpp cuts them: rows of x that stay in the level 2 cache, some panels for all rows before the next.
 void run_matrix(const Shape& s, const std::byte* w, const float* x, float* y, std::byte* scratch) {
   const bool packed = gemm_packs(s.weight);
   const int64_t fits = packed ? (192 << 10) / (kDepth * 4) : kGemmDecodedRows, tile = fits / s.kernel->row_tile * s.kernel->row_tile;
   const size_t panel = kGemmWidth * s.row_bytes();
-  for (int64_t p = 0; p < s.panels(); ++p)
+  const int64_t step = packed ? kTilePanels : 1;
+  for (int64_t p = 0; p < s.panels(); p += step)
     for (int64_t r = 0; r < s.rows; r += tile) {
       const int64_t rows = std::min(tile, s.rows - r);
       const std::byte* at = w + static_cast<size_t>(p) * panel;
       float* out = y + r * s.outputs + p * kGemmWidth;
-      if (packed) s.kernel->run(s.weight)({at, x + r * kDepth, kDepth, out, s.outputs, nullptr, kDepth, rows, 1, kGemmWidth});
+      if (packed) s.kernel->run(s.weight)({at, x + r * kDepth, kDepth, out, s.outputs, nullptr, kDepth, rows, step, step * kGemmWidth});
       else gemm_decoded(*s.kernel, {format_of(s.weight), at, s.row_bytes(), x + r * kDepth, kDepth, out, s.outputs, nullptr, kDepth, rows, kGemmWidth}, scratch);
     }
 }

@@ -86,11 +86,17 @@ void tile(const GemmArgs& a, int64_t row, int64_t panel) {
     }
 }
 
+/// Panels that R rows meet at a time.
+template <class V, int R>
+constexpr int panels_beside() {
+  constexpr int side = V::max_sums / (R * (kGemmWidth / V::lanes));
+  return side >= 4 ? 4 : side >= 2 ? 2 : 1;
+}
+
 // R rows at `row`, over all panels, P at a time and then one by one.
 template <class V, class W, int R>
 void rows_of(const GemmArgs& a, int64_t row) {
-  constexpr int side = V::max_sums / (R * (kGemmWidth / V::lanes));
-  constexpr int P = side >= 4 ? 4 : side >= 2 ? 2 : 1;
+  constexpr int P = panels_beside<V, R>();
   int64_t p = 0;
   for (; p + P <= a.panels_count; p += P) tile<V, W, R, P>(a, row, p);
   if constexpr (P > 1)
@@ -108,19 +114,20 @@ void rest(const GemmArgs& a, int64_t row) {
 template <class V, class W>
 void run(const GemmArgs& a) {
   constexpr int R = V::row_tile;
+  constexpr int P = panels_beside<V, R>();
   if (a.rows <= 0) return;
   if (a.rows <= R) return rest<V, W, R>(a, 0);
-  for (int64_t p = 0; p < a.panels_count; ++p) {
-    GemmArgs one = a;
+  for (int64_t p = 0; p < a.panels_count; p += P) {
+    GemmArgs some = a;
     const int64_t o = p * kGemmWidth;
-    one.panels = a.panels + p * a.k * kGemmWidth * W::bytes;
-    one.y = a.y + o;
-    one.bias = a.bias ? a.bias + o : nullptr;
-    one.panels_count = 1;
-    one.outputs = a.outputs - o;
+    some.panels = a.panels + p * a.k * kGemmWidth * W::bytes;
+    some.y = a.y + o;
+    some.bias = a.bias ? a.bias + o : nullptr;
+    some.panels_count = a.panels_count - p < P ? a.panels_count - p : P;
+    some.outputs = a.outputs - o;
     int64_t row = 0;
-    for (; row + R <= a.rows; row += R) tile<V, W, R, 1>(one, row, 0);
-    if (row < a.rows) rest<V, W, R>(one, row);
+    for (; row + R <= a.rows; row += R) rows_of<V, W, R>(some, row);
+    if (row < a.rows) rest<V, W, R>(some, row);
   }
 }
 
