@@ -5,15 +5,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <numeric>
 
 #include "common.h"
-#include "roof/roof.h"
+#include "sequences.h"
 
 namespace cli {
 namespace {
@@ -25,9 +23,6 @@ struct Options {
   bool exact = false;
 };
 
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
-
 Json spread(const std::vector<double>& v) {
   if (v.empty()) return nullptr;
   return {{"median", median(v)}, {"min", *std::min_element(v.begin(), v.end())}, {"max", *std::max_element(v.begin(), v.end())}};
@@ -38,46 +33,6 @@ int64_t peak_rss_bytes() {
   getrusage(RUSAGE_SELF, &use);
   return int64_t{use.ru_maxrss} * 1024;
 }
-
-/// The same work for every sequence; ids go round the vocabulary so that no two positions are alike.
-class Work {
- public:
-  Work(ms::Session& session, const Options& o, const std::atomic<bool>& cancel) : session_(session), options_(o), step_{.cancel = &cancel} {
-    const int64_t n = std::max({o.prompt, o.depth, int64_t{1}});
-    const int64_t vocabulary = session.model().vocabulary_size();
-    for (int64_t i = 0; i < n; ++i) ids_.push_back(static_cast<int32_t>((i * 7919 + 17) % vocabulary));
-  }
-
-  void clear() {
-    for (int s = 0; s < options_.parallel; ++s) must(session_.truncate(s, 0));
-  }
-  /// Appends n tokens to each sequence in one call; seconds that it took.
-  double feed(int64_t n, ms::Logits logits) {
-    if (n == 0) return 0;
-    std::vector<ms::StepItem> items;
-    for (int s = 0; s < options_.parallel; ++s) items.push_back({s, std::span(ids_).first(static_cast<size_t>(n)), logits});
-    const auto begin = Clock::now();
-    must(session_.step(items, step_));
-    return seconds_since(begin);
-  }
-  double decode(int64_t n) {
-    std::vector<int32_t> next(static_cast<size_t>(options_.parallel), ids_[0]);
-    std::vector<ms::StepItem> items;
-    for (int s = 0; s < options_.parallel; ++s) items.push_back({s, std::span(next).subspan(static_cast<size_t>(s), 1), ms::Logits::last});
-    const auto begin = Clock::now();
-    for (int64_t i = 0; i < n; ++i) {
-      const ms::StepResult r = must(session_.step(items, step_));
-      for (int s = 0; s < options_.parallel; ++s) next[static_cast<size_t>(s)] = ms::argmax(r.row(s));
-    }
-    return seconds_since(begin);
-  }
-
- private:
-  ms::Session& session_;
-  const Options& options_;
-  ms::StepOptions step_;
-  std::vector<int32_t> ids_;
-};
 
 /// What `strip` leaves of this command: the file up to the end of the last loaded segment. 0 where the system does not tell.
 size_t stripped_bytes() {
@@ -96,13 +51,12 @@ size_t stripped_bytes() {
 }
 
 void bench(const Options& o) {
-  const auto& cancel = interrupted();
   const auto begin = Clock::now();
   const ms::Model model = o.common.open();
   const int64_t context = o.depth + o.prompt + o.generate + 1;
   ms::Session session = must(ms::Session::create(model, {.max_context = context, .max_sequences = o.parallel, .exact = o.exact}));
   const double load = seconds_since(begin);
-  Work work(session, o, cancel);
+  Sequences work(session, o.parallel, std::max({o.prompt, o.depth, int64_t{1}}));
   Progress progress("bench", "runs");
   progress.update(0, o.repeat + 1);
   work.feed(std::max<int64_t>(o.prompt, 1), ms::Logits::last);  // warm-up
@@ -121,8 +75,7 @@ void bench(const Options& o) {
   progress.clear();
   const int64_t rss = peak_rss_bytes();  // before the roof's own buffers
   const int threads = session.options().threads;
-  const char* isa = std::getenv("MAINSPRING_CPU_ISA");  // caps the kernels, so it caps their roof
-  const mainspring::roof::Roof roof = mainspring::roof::measure(threads, 0.3, isa ? isa : "");
+  const mainspring::roof::Roof roof = roof_of_kernels(threads);
   const double decode_share = median(decode) / o.parallel * static_cast<double>(session.bytes_per_token()) / roof.read_bytes_per_s;
   const double ops_per_prompt_token = static_cast<double>(session.ops_per_token()) + static_cast<double>(session.ops_per_output_row()) / static_cast<double>(std::max<int64_t>(o.prompt, 1));
   const double prefill_share = median(prefill) * ops_per_prompt_token / roof.int8_ops_per_s;

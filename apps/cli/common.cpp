@@ -36,9 +36,11 @@ void Common::add(CLI::App& verb, bool with_model) {
   verb.add_flag("--json", json, "print one JSON document and nothing else");
 }
 
+ms::Context Common::context() const { return ms::Context({.threads = threads, .cache_folder = cache}); }
+
 ms::Model Common::open(bool vocabulary_only) const {
-  const ms::Context context({.threads = threads, .cache_folder = cache});
-  return must(ms::Model::open(model, {.context = &context, .vocabulary_only = vocabulary_only}));
+  const ms::Context host = context();
+  return must(ms::Model::open(model, {.context = &host, .vocabulary_only = vocabulary_only}));
 }
 
 const std::atomic<bool>& interrupted() {

@@ -48,6 +48,7 @@ struct Common {
   int threads = 0;
   bool json = false;
   void add(CLI::App& verb, bool with_model = true);
+  ms::Context context() const;
   ms::Model open(bool vocabulary_only = false) const;
 };
 

@@ -39,7 +39,7 @@ Json memory_json(const ms::MemoryUse& m) {
 
 /// The model; where its architecture is not supported, its metadata alone and the reason.
 ms::Model open_any(const Common& common, std::string& refusal) {
-  const ms::Context context({.threads = common.threads, .cache_folder = common.cache});
+  const ms::Context context = common.context();
   auto whole = ms::Model::open(common.model, {.context = &context});
   if (whole) return *std::move(whole);
   if (whole.error().code != ms::Errc::unsupported) fail(whole.error());

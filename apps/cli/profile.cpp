@@ -3,11 +3,10 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 
-#include "roof/roof.h"
+#include "sequences.h"
 
 namespace cli {
 namespace {
@@ -158,16 +157,6 @@ void print_summary(const Json& s) {
   if (s["dropped"].get<int64_t>() > 0) std::printf("  %lld tiles were not noted\n", static_cast<long long>(s["dropped"].get<int64_t>()));
 }
 
-/// Appends n tokens to each sequence in one step.
-void feed(ms::Session& session, const ProfileOptions& o, int64_t n, ms::Logits logits) {
-  if (n == 0) return;
-  std::vector<int32_t> ids;
-  for (int64_t i = 0; i < n; ++i) ids.push_back(static_cast<int32_t>((i * 7919 + 17) % session.model().vocabulary_size()));
-  std::vector<ms::StepItem> items;
-  for (int s = 0; s < o.parallel; ++s) items.push_back({s, ids, logits});
-  must(session.step(items, {.cancel = &interrupted()}));
-}
-
 }  // namespace
 
 void ProfileOptions::add(CLI::App& verb) {
@@ -183,24 +172,21 @@ void ProfileOptions::add(CLI::App& verb) {
 
 void profile(const ms::Model& model, const ProfileOptions& o, bool exact, bool json) {
   ms::Session session = must(ms::Session::create(model, {.max_context = o.depth + o.prompt + o.generate + 1, .max_sequences = o.parallel, .exact = exact}));
-  const auto clear = [&] {
-    for (int s = 0; s < o.parallel; ++s) must(session.truncate(s, 0));
-  };
-  feed(session, o, std::max<int64_t>(o.prompt, 1), ms::Logits::last);  // warm-up
-  clear();
-  feed(session, o, o.depth, ms::Logits::none);
+  Sequences sequences(session, o.parallel, std::max({o.prompt, o.depth, int64_t{1}}));
+  sequences.feed(std::max<int64_t>(o.prompt, 1), ms::Logits::last);  // warm-up
+  sequences.clear();
+  sequences.feed(o.depth, ms::Logits::none);
   std::vector<Phase> phases;
   const auto phase = [&](const char* name, int64_t steps, int64_t tokens) {
     if (steps == 0 || tokens == 0) return;
     must(session.start_profile());
-    for (int64_t i = 0; i < steps; ++i) feed(session, o, tokens, ms::Logits::last);
+    for (int64_t i = 0; i < steps; ++i) sequences.feed(tokens, ms::Logits::last);
     phases.push_back({name, must(session.stop_profile())});
   };
   phase("prefill", 1, o.prompt);
   phase("decode", o.generate, 1);
   const int workers = session.options().threads;
-  const char* isa = std::getenv("MAINSPRING_CPU_ISA");  // caps the kernels, so it caps their roof
-  const Roof roof = mainspring::roof::measure(workers, 0.3, isa ? isa : "");
+  const Roof roof = roof_of_kernels(workers);
   const std::vector<Work> work = work_of(session);
   write_trace(o.file, phases, work, roof, workers);
   Json all = Json::array();
