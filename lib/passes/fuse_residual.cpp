@@ -19,12 +19,6 @@ Node fused(const Graph& graph, const Node& add, ValueId y, ValueId residual, Nod
   return n;
 }
 
-bool accepted(const Graph& graph, const PassContext& context, const Node& n) {
-  std::vector<DType> operands;
-  for (ValueId v : n.in) operands.push_back(v == kNone ? DType::f32 : graph.values[static_cast<size_t>(v)].dtype);
-  return context.accepts != nullptr && context.accepts(context.user, graph, n, operands);
-}
-
 }  // namespace
 
 Result<bool> pass_fuse_residual(Graph& graph, const PassContext& context) {
@@ -39,7 +33,7 @@ Result<bool> pass_fuse_residual(Graph& graph, const PassContext& context) {
     Node a = with(0), b = with(1);
     if (a.op.empty() == b.op.empty()) continue;
     Node& n = a.op.empty() ? b : a;
-    if (!accepted(graph, context, n)) continue;
+    if (!accepts(context, graph, n)) continue;
     add = std::move(n);  // the old node dies with dead_code
     changed = true;
   }

@@ -12,13 +12,10 @@ DType lowered_dtype(const Graph& graph, const PassContext& context, const Node& 
   if (n.op != "linear" && n.op != "moe_linear") return DType::f32;
   const Value& x = graph.values[static_cast<size_t>(n.in[0])];
   const Value& w = graph.values[static_cast<size_t>(n.in[n.op == "linear" ? 1 : 2])];
-  if (x.dtype != DType::f32 || !is_block_format(w.dtype) || x.dims.empty() || x.dims.back().times % 32 != 0 || context.accepts == nullptr) return DType::f32;
-  std::vector<DType> operands;
-  for (ValueId v : n.in) operands.push_back(v == kNone ? DType::f32 : graph.values[static_cast<size_t>(v)].dtype);
+  if (x.dtype != DType::f32 || !is_block_format(w.dtype) || x.dims.empty() || x.dims.back().times % 32 != 0) return DType::f32;
   for (const DType wish : {DType::q16_rows, DType::q8_rows}) {
     if (wish == DType::q16_rows && n.attrs.i("x_bits", 8) != 16) continue;
-    operands[0] = wish;
-    if (context.accepts(context.user, graph, n, operands)) return wish;
+    if (accepts(context, graph, n, wish)) return wish;
   }
   return DType::f32;
 }

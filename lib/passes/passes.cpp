@@ -67,4 +67,12 @@ std::vector<NodeId> producers(const Graph& graph) {
   return made;
 }
 
+bool accepts(const PassContext& context, const Graph& graph, const Node& node, std::optional<DType> x) {
+  if (context.accepts == nullptr) return false;
+  std::vector<DType> operands;
+  for (ValueId v : node.in) operands.push_back(v == kNone ? DType::f32 : graph.values[static_cast<size_t>(v)].dtype);
+  if (x) operands[0] = *x;
+  return context.accepts(context.user, graph, node, operands);
+}
+
 }  // namespace mainspring::inline v0

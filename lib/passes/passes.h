@@ -2,6 +2,7 @@
 // Every pass stands in passes.inc, in order, and can be switched off by name (MAINSPRING_PASSES=-name). Must not know models or sessions.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "mainspring/ext/graph.h"
@@ -20,5 +21,7 @@ std::vector<int32_t> use_counts(const Graph& graph);
 void replace_uses(Graph& graph, ValueId from, ValueId to);
 /// Index of the node that makes a value, or kNone, by value.
 std::vector<NodeId> producers(const Graph& graph);
+/// Whether the provider has a kernel for the node, with `x` in place of the first operand's dtype where given. False without a provider to ask.
+bool accepts(const PassContext& context, const Graph& graph, const Node& node, std::optional<DType> x = {});
 
 }  // namespace mainspring::inline v0
