@@ -56,14 +56,14 @@ class Descriptor {
   int fd_ = -1;
 };
 
-Result<size_t> size_of_file(int fd, const std::string& path) {
+Result<struct stat> examine(int fd, const std::string& path) {
   struct stat info {};
   if (fstat(fd, &info) != 0) return failure("examine", path, errno);
   if (S_ISDIR(info.st_mode)) return invalid("'{}' is a directory, expected a file", path);
   if (!S_ISREG(info.st_mode)) return invalid("'{}' is a device or a pipe, expected a regular file", path);
   if (info.st_size <= 0) return corrupt("'{}' is empty", path);
   if (static_cast<uint64_t>(info.st_size) > SIZE_MAX) return unsupported("'{}' has {} bytes, more than this machine can address", path, static_cast<int64_t>(info.st_size));
-  return static_cast<size_t>(info.st_size);
+  return info;
 }
 
 std::shared_ptr<ByteSource> share(ByteSource* source) { return std::shared_ptr<ByteSource>(source); }
@@ -83,9 +83,8 @@ Result<std::shared_ptr<ByteSource>> ByteSource::map_checked(std::string_view pat
   std::string name(path);
   const Descriptor file(name.c_str());
   if (file.get() < 0) return failure("open", name, errno);
-  MAINSPRING_TRY(const size_t size, size_of_file(file.get(), name));
-  struct stat info {};
-  if (fstat(file.get(), &info) != 0) return failure("examine", name, errno);
+  MAINSPRING_TRY(const struct stat info, examine(file.get(), name));
+  const auto size = static_cast<size_t>(info.st_size);
   if (own && (info.st_uid != geteuid() || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0)) return invalid("'{}' belongs to others or may be written by them", name);
   void* data = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (data == MAP_FAILED) return failure("map", name, errno);

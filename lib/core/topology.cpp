@@ -113,14 +113,13 @@ std::vector<int> allowed_cpus() {
 }
 
 /// What the system tells of a core's speed (0: nothing), in one unit for all: the scheduler's capacity (ARM), the kinds of an Intel hybrid, else the clock.
-double speed_of(const std::string& root, int id) {
+/// `slow`: the list of a hybrid's slow threads, none elsewhere.
+double speed_of(const std::string& root, int id, const std::optional<std::string>& slow) {
   const auto told = [](const std::optional<std::string>& text) { return text ? number(*text).value_or(0) : 0; };
   const std::string cpu = fmt::format("{}/sys/devices/system/cpu/cpu{}", root, id);
   if (const double capacity = told(read_text(cpu + "/cpu_capacity")); capacity > 0) return capacity;
-  const auto fast = read_text(root + "/sys/devices/cpu_core/cpus"), slow = read_text(root + "/sys/devices/cpu_atom/cpus");
-  if (fast && slow) return list_holds(*slow, id) ? 0.5 : 1;  // half the vector width a cycle
-  const double clock = told(read_text(cpu + "/cpufreq/cpuinfo_max_freq"));
-  return clock;
+  if (slow) return list_holds(*slow, id) ? 0.5 : 1;  // half the vector width a cycle
+  return told(read_text(cpu + "/cpufreq/cpuinfo_max_freq"));
 }
 
 bool under_hypervisor() {
@@ -186,10 +185,12 @@ int default_workers(const Machine& machine) {
 
 Machine read_machine(const std::string& root) {
   Machine machine;
+  const bool hybrid = read_text(root + "/sys/devices/cpu_core/cpus").has_value();
+  const auto slow = hybrid ? read_text(root + "/sys/devices/cpu_atom/cpus") : std::nullopt;
   for (int id : allowed_cpus()) {
     const auto siblings = read_text(fmt::format("{}/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", root, id));
     const int first = siblings ? first_of_list(*siblings) : -1;
-    machine.cpus.push_back({.id = id, .core = first >= 0 ? first : id, .allowed = true, .speed = speed_of(root, id)});
+    machine.cpus.push_back({.id = id, .core = first >= 0 ? first : id, .allowed = true, .speed = speed_of(root, id, slow)});
   }
   if (std::any_of(machine.cpus.begin(), machine.cpus.end(), [](const MachineCpu& cpu) { return cpu.speed <= 0; }))
     for (MachineCpu& cpu : machine.cpus) cpu.speed = 1;  // told of some only: no comparison
