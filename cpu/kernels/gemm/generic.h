@@ -7,6 +7,7 @@
 #pragma once
 
 #include "cpu/kernels/gemm/gemm_args.h"
+#include "cpu/simd/prefetch.h"
 
 namespace mainspring::inline v0 {
 namespace {
@@ -33,10 +34,8 @@ struct BF16 {
   }
 };
 
-// Weights are asked for 2 KB before their use, as in qgemm/tile.h: the processor's own prefetch stops at pages and stays behind four streams. GB/s of
-// one row, before and after: avx512 f16 11.6 -> 13.9, bf16 10.9 -> 13.6, avx2 f32 13.4 -> 16.4, f16 10.5 -> 13.9, bf16 9.4 -> 13.2 (Xeon, Emerald Rapids,
-// one thread, 2026-11). With it 1, 2 and 4 panels side by side read at the same speed. A prefetch beyond the last panel touches nothing.
-constexpr int kAhead = 2048;
+// With prefetch_ahead one row reads, GB/s before and after: avx512 f16 11.6 -> 13.9, bf16 10.9 -> 13.6, avx2 f32 13.4 -> 16.4, f16 10.5 -> 13.9, bf16
+// 9.4 -> 13.2 (Xeon, Emerald Rapids, one thread, 2026-11), and 1, 2 and 4 panels side by side at the same speed.
 
 // sum[r][p*N+v] for R rows and P panels, `panel` bytes apart; `stream`: they come from memory.
 template <class V, class W, int R, int P, bool stream>
@@ -45,7 +44,7 @@ inline __attribute__((always_inline)) void accumulate(const std::byte* w, int64_
   constexpr int N = kGemmWidth / V::lanes;
   for (int64_t i = 0; i < k; ++i) {
     if constexpr (stream) {
-      MAINSPRING_UNROLL for (int p = 0; p < P; ++p) __builtin_prefetch(w + p * panel + i * kGemmWidth * W::bytes + kAhead, 0, 3);
+      MAINSPRING_UNROLL for (int p = 0; p < P; ++p) prefetch_ahead<kGemmWidth * W::bytes>(w + p * panel + i * kGemmWidth * W::bytes);
     }
     typename V::reg b[P * N];
     MAINSPRING_UNROLL for (int p = 0; p < P; ++p) MAINSPRING_UNROLL for (int v = 0; v < N; ++v) b[p * N + v] =

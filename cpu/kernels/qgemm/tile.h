@@ -9,6 +9,7 @@
 
 #include "cpu/kernels/qgemm/panel_layout.h"
 #include "cpu/kernels/qgemm/qgemm_args.h"
+#include "cpu/simd/prefetch.h"
 
 namespace mainspring::inline v0 {
 namespace {
@@ -90,15 +91,8 @@ MAINSPRING_INLINE_LOOPS void block_rows(const uint8_t* q, const uint8_t* record,
   }
 }
 
-/// Panels stream from memory. The processor's own prefetch stays behind where each line is much work and stops at pages; asked for 2 KB before it is
-/// needed, a line is there: one row of q4_1 with AVX2 reads 12.1 GB/s instead of 8.5 (of 13.2), four rows 8.6 instead of 7.1, many rows the same
-/// (Xeon, Sapphire Rapids, one thread, 2026-11). A prefetch beyond the last panel touches nothing.
-constexpr int kAhead = 2048;
-template <int bytes>
-MAINSPRING_INLINE void prefetch_ahead(const uint8_t* q) {
-  MAINSPRING_UNROLL
-  for (int i = 0; i < bytes; i += 64) __builtin_prefetch(q + kAhead + i, 0, 3);
-}
+// With prefetch_ahead one row of q4_1 with AVX2 reads 12.1 GB/s instead of 8.5 (of 13.2), four rows 8.6 instead of 7.1, many rows the same (Xeon,
+// Sapphire Rapids, one thread, 2026-11).
 
 /// Bytes of `units` scale records that stand together.
 constexpr int64_t records_bytes(PanelLayout layout, int64_t units) { return (units * layout.scales + 3) / 4 * 4 * kWidth; }
