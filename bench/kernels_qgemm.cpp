@@ -1,4 +1,4 @@
-// Quantised linear layers: every format × instruction set × rows 1, 4, 64, 512. One row is bound by reading the panels, 512 by int8 arithmetic.
+// Quantised linear layers: every format × instruction set × rows 1, 4, 16, 64, 512. One row is bound by reading the panels, 512 by int8 arithmetic.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,7 +44,7 @@ int64_t pack_matrices(const Shape& s, std::byte*& memory) {
   return static_cast<int64_t>(n);
 }
 
-void run_matrix(const Shape& s, const std::byte* panels, const Buffer& x, float* y) {
+void run_matrix(const Shape& s, const std::byte* panels, const Buffer& x, float* y, std::byte* scratch) {
   const auto x_stride = static_cast<int64_t>(q8_rows_stride(kDepth));
   const int64_t count = s.kernel->panel_count(s.outputs), tile_rows = kTileRows / s.kernel->row_tile * s.kernel->row_tile;
   const int64_t tile_panels = s.rows > kTileRows ? kTilePanels : count;
@@ -52,7 +52,7 @@ void run_matrix(const Shape& s, const std::byte* panels, const Buffer& x, float*
     for (int64_t r = 0; r < s.rows; r += tile_rows) {
       const int64_t n = std::min(tile_panels, count - p), first = p * s.kernel->width;
       s.kernel->run({panels + static_cast<size_t>(p) * s.kernel->panel_bytes(kDepth), x.data() + r * x_stride, x_stride, y + r * s.outputs + first,
-                     s.outputs, nullptr, kDepth, std::min(tile_rows, s.rows - r), n, n * s.kernel->width});
+                     s.outputs, nullptr, kDepth, std::min(tile_rows, s.rows - r), n, n * s.kernel->width, false, scratch});
     }
 }
 
@@ -61,12 +61,13 @@ void run(benchmark::State& state, const Shape& s) {
   std::vector<float> f(static_cast<size_t>(s.rows * kDepth)), y(static_cast<size_t>(s.rows * s.outputs));
   fill(f, 2);
   quantise_q8_rows(f.data(), kDepth, s.rows, kDepth, x.data());
+  Buffer scratch = Buffer::create(system_allocator(), qgemm_scratch_bytes(s.kernel->width, kDepth), "scratch").value();
   std::byte* memory = nullptr;
   const int64_t matrices = pack_matrices(s, memory);
   const size_t bytes = s.kernel->panel_bytes(kDepth) * static_cast<size_t>(s.kernel->panel_count(s.outputs));
   static int64_t next = 0;  // goes on where the last repetition ended, for what that one read may still be in a cache
   for (auto _ : state) {
-    run_matrix(s, memory + static_cast<size_t>(next++ % matrices) * bytes, x, y.data());
+    run_matrix(s, memory + static_cast<size_t>(next++ % matrices) * bytes, x, y.data(), scratch.data());
     benchmark::ClobberMemory();
   }
   report(state, s.kernel->isa, {static_cast<double>(bytes), 2.0 * static_cast<double>(s.rows * s.outputs * kDepth), true});
@@ -77,7 +78,7 @@ void run(benchmark::State& state, const Shape& s) {
 void register_qgemm() {
   for (const QgemmKernel& k : qgemm_kernels()) {
     if (!detect_isa().has(k.isa)) continue;
-    for (const int64_t rows : {1, 4, 64, 512}) {
+    for (const int64_t rows : {1, 4, 16, 64, 512}) {
       const Shape s{&k, rows, k.isa == Isa::scalar ? 64 : 2048};  // scalar: slow, and the share does not depend on it
       const std::string name = fmt::format("qgemm/{}/{}/{}x{}x{}", name_of(k.isa), name_of(k.weight), rows, s.outputs, kDepth);
       benchmark::RegisterBenchmark(name.c_str(), [s](benchmark::State& state) { run(state, s); });

@@ -65,7 +65,7 @@ void Matrix::run(int64_t index, int64_t first, int64_t count, const std::byte* x
   const int64_t outputs = outputs_of(first, count);
   const int64_t panel = index * layout.panels() + first;
   if (qgemm) {
-    qgemm->run({weights + static_cast<size_t>(panel) * layout.panel_bytes(), x, x_stride, y, y_stride, bias, layout.k, rows, count, outputs, wide});
+    qgemm->run({weights + static_cast<size_t>(panel) * layout.panel_bytes(), x, x_stride, y, y_stride, bias, layout.k, rows, count, outputs, wide, scratch});
     return;
   }
   const float* xf = reinterpret_cast<const float*>(x);

@@ -18,7 +18,8 @@ struct Matrix {
   int row_tile = 1;
   double read_ns = 0, row_ns = 0;  ///< estimated cost of a panel: reading (and decoding) it, and one row's work
 
-  size_t worker_scratch() const { return decoded ? kGemmDecodedScratch : 0; }
+  /// A multiple of 64.
+  size_t worker_scratch() const { return decoded ? kGemmDecodedScratch : qgemm ? qgemm_scratch_bytes(qgemm->width, layout.k) : 0; }
 
   /// Rows x[0, rows) (x_stride bytes apart) times outputs of panels [first, first + count) of matrix `index`, to y[.., 0..] (y_stride floats
   /// apart) which begins at the first panel's first output, as bias (or null) does.

@@ -128,14 +128,19 @@ inline Packed pack_weights(const QgemmKernel& kernel, const Bytes& w, int64_t ou
 constexpr int kRedZone = 19;
 constexpr uint32_t kRedBits = 0x7fc0beef;
 
-/// y of rows [first, first + n) as bits, packed; false in *clean where something outside the valid outputs was written.
-inline std::vector<uint32_t> run_rows(Packed& p, Activations& x, int64_t first, int64_t n, bool* clean, const float* bias = nullptr) {
+/// y of rows [first, first + n) as bits, packed; false in *clean where something outside the valid outputs and the scratch was written.
+inline std::vector<uint32_t> run_rows(Packed& p, Activations& x, int64_t first, int64_t n, bool* clean, const float* bias = nullptr,
+                                      bool with_scratch = true) {
+  const size_t scratch_bytes = qgemm_scratch_bytes(p.kernel->width, p.k);
+  Aligned scratch(scratch_bytes + kRedZone);
   const int64_t stride = p.outputs + kRedZone;
   std::vector<uint32_t> y(static_cast<size_t>(kRedZone + n * stride), kRedBits);
   p.kernel->run({.panels = p.panels.data(), .x = x.row(first), .x_stride = x.stride(), .y = reinterpret_cast<float*>(y.data() + kRedZone),
-                 .y_stride = stride, .bias = bias, .k = p.k, .rows = n, .panels_count = p.kernel->panel_count(p.outputs), .outputs = p.outputs, .wide = x.dtype == DType::q16_rows});
+                 .y_stride = stride, .bias = bias, .k = p.k, .rows = n, .panels_count = p.kernel->panel_count(p.outputs), .outputs = p.outputs, .wide = x.dtype == DType::q16_rows,
+                 .scratch = with_scratch ? scratch.data() : nullptr});
   std::vector<uint32_t> out;
-  *clean = std::all_of(y.begin(), y.begin() + kRedZone, [](uint32_t v) { return v == kRedBits; });
+  *clean = std::all_of(scratch.data() + scratch_bytes, scratch.data() + scratch_bytes + kRedZone, [](std::byte b) { return b == std::byte{0xa5}; });
+  *clean = *clean && std::all_of(y.begin(), y.begin() + kRedZone, [](uint32_t v) { return v == kRedBits; });
   for (int64_t r = 0; r < n; ++r) {
     const auto row = y.begin() + kRedZone + r * stride;
     out.insert(out.end(), row, row + p.outputs);

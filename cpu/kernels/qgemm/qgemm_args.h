@@ -20,7 +20,11 @@ struct QgemmArgs {
   int64_t panels_count;
   int64_t outputs;          ///< valid outputs, in ((panels_count - 1) * width, panels_count * width]
   bool wide = false;        ///< x is q16_rows
+  std::byte* scratch = nullptr;  ///< null, or qgemm_scratch_bytes, 64-byte aligned: many rows are faster with it, and give the same bits
 };
+
+/// Two panels of `width` outputs with codes of a byte and four scales for each 32 k.
+constexpr size_t qgemm_scratch_bytes(int width, int64_t k) { return static_cast<size_t>(2 * width * (k + k / 2)); }
 
 using QgemmFn = void (*)(const QgemmArgs&);
 

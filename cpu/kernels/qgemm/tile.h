@@ -1,6 +1,6 @@
 // The tile: R rows times P panels, over all of k. A row of q16_rows (wide) is two rows of bytes to the sums; they become one integer, 256 times
-// the high one plus the low one, before they meet a float: |sum| <= 32 * 127 * 256 * 127.5 < 2^31. Written in the vectors of vector256.h or vector512.h, which the ISA file includes first;
-// templated on the format F (tile_formats.h) and on Sums, the ISA's way of summing products of bytes. Everything is in an anonymous
+// the high one plus the low one, before they meet a float: |sum| <= 32 * 127 * 256 * 127.5 < 2^31. Written in the vectors of vector256.h or
+// vector512.h, which the ISA file includes first; templated on the format F (tile_formats.h) and on Sums, the ISA's way of summing products of bytes. Everything is in an anonymous
 // namespace: each ISA file gets its own copy, compiled for its own machine, and no linker can mix them up.
 //
 // Sums says: kRows and kPanels, the tile that suits its registers; kSignedOffset, what it adds to signed codes to make them unsigned (0 if
@@ -97,28 +97,43 @@ MAINSPRING_INLINE_LOOPS void block_rows(const uint8_t* q, const uint8_t* record,
 /// Bytes of `units` scale records that stand together.
 constexpr int64_t records_bytes(PanelLayout layout, int64_t units) { return (units * layout.scales + 3) / 4 * 4 * kWidth; }
 
+template <class F>
+constexpr int64_t panel_stride(int64_t k) {
+  constexpr PanelLayout layout = F::kLayout;
+  const int64_t units = k / layout.unit;
+  return units / layout.group * records_bytes(layout, layout.group) + records_bytes(layout, units % layout.group) + k / 32 * layout.quants * kWidth;
+}
+
+/// each(its quants, its scale record, which 32 of the record) for the 32-k blocks of a panel, in ascending k.
+template <class F, class Each>
+MAINSPRING_INLINE void each_block(const uint8_t* panel, int64_t k, Each each) {
+  constexpr PanelLayout layout = F::kLayout;
+  const uint8_t* q = panel;
+  for (int64_t left = k / layout.unit; left > 0; left -= layout.group) {
+    const int64_t units = layout.group == 1 ? 1 : left < layout.group ? left : layout.group;
+    const uint8_t* record = q;
+    q += records_bytes(layout, units);
+    for (int64_t unit = 0; unit < units; ++unit, record += layout.scales * kWidth)
+      for (int sub = 0; sub < layout.unit / 32; ++sub, q += layout.quants * kWidth) each(q, record, sub);
+  }
+}
+
 template <class F, bool wide, int P, int R, int X>
 MAINSPRING_INLINE_LOOPS void panel_rows(const uint8_t* panel, int64_t stride, const uint8_t* const (&x)[X], int64_t k, Float (&acc)[P][R]) {
-  constexpr PanelLayout layout = F::kLayout;
   int64_t at = 0, at_d = wide ? 2 * k : k, at_s = at_d + k / 8;
   MAINSPRING_UNROLL
   for (int p = 0; p < P; ++p) {
     MAINSPRING_UNROLL
     for (int r = 0; r < R; ++r) acc[p][r] = zero_float();
   }
-  const uint8_t* q = panel;
-  for (int64_t left = k / layout.unit; left > 0; left -= layout.group) {
-    const int64_t units = layout.group == 1 ? 1 : left < layout.group ? left : layout.group;
-    const uint8_t* record = q;
-    q += records_bytes(layout, units);
-    for (int64_t unit = 0; unit < units; ++unit, record += layout.scales * kWidth) {
-      for (int sub = 0; sub < layout.unit / 32; ++sub, q += layout.quants * kWidth, at += 32, at_d += 4, at_s += 8) {
-        MAINSPRING_UNROLL
-        for (int p = 0; p < P; ++p) prefetch_ahead<layout.quants * kWidth>(q + p * stride);
-        block_rows<F, wide>(q, record, stride, sub, x, at, at_d, at_s, acc);
-      }
+  each_block<F>(panel, k, [&](const uint8_t* q, const uint8_t* record, int sub) __attribute__((always_inline)) {
+    if constexpr (!F::kNear) {
+      MAINSPRING_UNROLL
+      for (int p = 0; p < P; ++p) prefetch_ahead<F::kLayout.quants * kWidth>(q + p * stride);
     }
-  }
+    block_rows<F, wide>(q, record, stride, sub, x, at, at_d, at_s, acc);
+    at += 32, at_d += 4, at_s += 8;
+  });
 }
 
 MAINSPRING_INLINE void store_outputs(float* y, Float v, const float* bias, int64_t valid) {
@@ -161,28 +176,6 @@ void column(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t fi
   if constexpr (R > 2)
     for (; r + 2 <= a.rows; r += 2) tile<F, wide, P, 2>(a, panel, stride, first_output, r);
   if (r < a.rows) tile<F, wide, P, 1>(a, panel, stride, first_output, r);
-}
-
-template <class F, bool wide>
-void run_as(const QgemmArgs& a) {
-  constexpr PanelLayout layout = F::kLayout;
-  constexpr int P = F::Sums::kPanels;
-  const int64_t units = a.k / layout.unit;
-  const int64_t stride = units / layout.group * records_bytes(layout, layout.group) + records_bytes(layout, units % layout.group) +
-                         a.k / 32 * layout.quants * kWidth;
-  const uint8_t* panel = reinterpret_cast<const uint8_t*>(a.panels);
-  int64_t p = 0;
-  // One row is bound by memory, and two streams read slower than one.
-  if (a.rows > 1) {
-    for (; p + P <= a.panels_count; p += P, panel += P * stride) column<F, wide, P>(a, panel, stride, p * kWidth);
-  }
-  for (; p < a.panels_count; ++p, panel += stride) column<F, wide, 1>(a, panel, stride, p * kWidth);
-}
-
-template <class F>
-void run(const QgemmArgs& a) {
-  if (a.wide) run_as<F, true>(a);
-  else run_as<F, false>(a);
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 // kMax is the greatest unsigned code; kSigned formats give signed values instead, -128..127.
 #pragma once
 
-#include "cpu/kernels/qgemm/tile.h"
+#include "cpu/kernels/qgemm/run.h"
 
 namespace mainspring::inline v0 {
 namespace {
@@ -35,7 +35,7 @@ template <class S, int max>
 struct OneScale {
   using Sums = S;
   static constexpr int kMax = max;
-  static constexpr bool kTwoScales = false, kHasMin = true, kSigned = false;
+  static constexpr bool kTwoScales = false, kHasMin = true, kSigned = false, kNear = false;
 };
 template <class S, int max>
 struct TwoScales : OneScale<S, max> {

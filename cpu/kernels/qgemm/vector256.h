@@ -14,6 +14,7 @@ using Float = __m256;
 constexpr int kWidth = 8;
 
 MAINSPRING_INLINE Int load_int(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+MAINSPRING_INLINE void store_int(uint8_t* p, Int v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
 MAINSPRING_INLINE Int bytes_of(int v) { return _mm256_set1_epi8(static_cast<char>(v)); }
 MAINSPRING_INLINE Int words_of(int v) { return _mm256_set1_epi32(v); }
 MAINSPRING_INLINE Int bit_and(Int a, Int b) { return _mm256_and_si256(a, b); }

@@ -15,6 +15,7 @@ using Float = __m512;
 constexpr int kWidth = 16;
 
 MAINSPRING_INLINE Int load_int(const uint8_t* p) { return _mm512_loadu_si512(p); }
+MAINSPRING_INLINE void store_int(uint8_t* p, Int v) { _mm512_storeu_si512(p, v); }
 MAINSPRING_INLINE Int bytes_of(int v) { return _mm512_set1_epi8(static_cast<char>(v)); }
 MAINSPRING_INLINE Int words_of(int v) { return _mm512_set1_epi32(v); }
 MAINSPRING_INLINE Int bit_and(Int a, Int b) { return _mm512_and_si512(a, b); }
