@@ -85,12 +85,12 @@ TEST_P(QgemmKernels, BitsDoNotDependOnCompany) {
       alone.push_back(run_rows(p, x, r, 1, &clean));
       ASSERT_TRUE(clean);
     }
-    for (const int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 64, 65}) {
+    for (const int64_t n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 17, 33, 64, 65}) {
       for (const int64_t first : {int64_t{0}, int64_t{1}, int64_t{6}}) {
         if (first + n > rows) continue;
         const std::vector<uint32_t> y = run_rows(p, x, first, n, &clean);
         ASSERT_TRUE(clean) << n;
-        if (n > 9) {
+        if (n > 17) {
           ASSERT_EQ(run_rows(p, x, first, n, &clean, nullptr, false), y) << n << " without scratch";
         }
         for (int64_t r = 0; r < n; ++r)

@@ -63,8 +63,8 @@ void expand(const uint8_t* panel, int64_t k, uint8_t* to) {
   });
 }
 
-/// From here on a panel is expanded first.
-constexpr int64_t kManyRows = 12;
+/// From here on a panel is expanded first: with 16 rows of sixteen sequences, and panels from memory, it costs more than it saves.
+constexpr int64_t kManyRows = 32;
 
 /// P panels that follow each other, plain ones in scratch where the rows are many.
 template <class F, bool wide, int P>
