@@ -1,5 +1,7 @@
 #include "cpu/executor.h"
 
+#include <algorithm>
+
 #include "core/clock.h"
 
 namespace mainspring::inline v0::cpu {
@@ -71,12 +73,20 @@ bool Executor::should_stop() {
   return false;
 }
 
-/// Opens the first step from `step` on that has tiles, or the end. Called by one worker only: the one that did the last tile.
+/// Opens the first step from `step` on that has tiles, with those that stand beside it, or the end. Called by one worker only: the one that did the
+/// last tile.
 void Executor::open_next(int64_t step) {
   const auto n = static_cast<int64_t>(steps_.size());
   int64_t tiles = 0;
-  while (step < n && (tiles = steps_[static_cast<size_t>(step)].tiles(steps_[static_cast<size_t>(step)].params, *env_)) <= 0) ++step;
-  if (step >= n) tiles = 0;
+  for (; step < n; step += n_open_) {
+    n_open_ = 0;
+    do {
+      const Step& s = steps_[static_cast<size_t>(step + n_open_)];
+      tiles += std::max<int64_t>(0, s.tiles(s.params, *env_));
+      ends_[n_open_++] = tiles;
+    } while (n_open_ < kMostBeside && step + n_open_ < n && steps_[static_cast<size_t>(step + n_open_)].beside);
+    if (tiles > 0) break;
+  }
   if (tiles > kMaxTiles) tiles = kMaxTiles;  // no kernel cuts a step this fine ; never reached
   left_.store(tiles, std::memory_order_relaxed);
   claim_.store(static_cast<uint64_t>(step) << (2 * kField) | static_cast<uint64_t>(tiles) << kField, std::memory_order_seq_cst);
@@ -118,13 +128,18 @@ void Executor::work(int worker) {
     }
     const uint64_t mine = claim_.fetch_add(1, std::memory_order_acq_rel);
     if (next_of(mine) >= tiles_of(mine)) continue;  // somebody was faster, or the list has ended
-    const uint64_t s = step_of(mine);
+    const uint64_t first = step_of(mine);
+    auto tile = static_cast<int64_t>(next_of(mine));
+    int which = 0;
+    while (which + 1 < n_open_ && tile >= ends_[which]) ++which;
+    if (which > 0) tile -= ends_[which - 1];
+    const uint64_t s = first + static_cast<uint64_t>(which), following = first + static_cast<uint64_t>(n_open_);
     const int64_t begin = now_ns();
-    steps_[s].run(steps_[s].params, *env_, static_cast<int64_t>(next_of(mine)), worker);
+    steps_[s].run(steps_[s].params, *env_, tile, worker);
     const int64_t end = now_ns();
-    if (env_->recorder != nullptr) env_->recorder->note(worker, static_cast<int64_t>(s), static_cast<int64_t>(next_of(mine)), begin, end);
+    if (env_->recorder != nullptr) env_->recorder->note(worker, static_cast<int64_t>(s), tile, begin, end);
     if (may_stop) moved_.store(true, std::memory_order_relaxed);
-    if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_next(static_cast<int64_t>(s) + 1);
+    if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) open_next(static_cast<int64_t>(following));
     if (end >= regroup_at_.load(std::memory_order_relaxed)) return stop_with(kRegroup);
     if (end - begin > Crowd::kPutAsideNs && leave()) {
       left_at_.store(end, std::memory_order_relaxed);

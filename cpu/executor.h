@@ -3,6 +3,7 @@
 // One atomic word holds (step, next tile). A worker claims a tile by adding one; whoever finishes a step's last tile opens the next
 // step. So the next step begins when all tiles are done, not when all workers have arrived: a worker that the system has put aside
 // and that holds no tile delays nobody, and bodies may start late or run one after another. Waiting spins briefly, then sleeps.
+// Steps that stand beside each other are opened together: their tiles are counted through.
 // A worker that was put aside while it held a tile leaves the run to the others, and for a while fewer enter (crowd.h); in a long run all return
 // then and enter anew.
 #pragma once
@@ -33,15 +34,20 @@ class Executor final : public RunState {
   void stop_with(int status);
   bool leave();
 
+  static constexpr int kMostBeside = 8;  // more that stand beside each other are opened in turns
+
   Parallel* parallel_;
   Crowd crowd_;
   std::span<const Step> steps_;
   const StepEnv* env_ = nullptr;
   StopConditions stop_;
-  // step (20 bits) | tiles of the step (22) | next tile (22): one word, so that a claim and the count it is checked against belong together.
+  // The open steps: how many, and the tiles up to the end of each. Written by the worker that opens them, before claim_.
+  int n_open_ = 0;
+  int64_t ends_[kMostBeside] = {};
+  // first open step (20 bits) | tiles of all (22) | next tile (22): one word, so that a claim and the count it is checked against belong together.
   // At most `workers` claims overshoot the count, so the low field never carries.
   alignas(64) std::atomic<uint64_t> claim_{0};
-  alignas(64) std::atomic<int64_t> left_{0};     // tiles of the open step that are not done
+  alignas(64) std::atomic<int64_t> left_{0};     // tiles of the open steps that are not done
   alignas(64) std::atomic<uint32_t> signal_{0};  // changes when a step opens or a worker stops: what sleepers watch
   std::atomic<int> sleepers_{0};
   std::atomic<int> status_{0};                   // 0 running, 1 paused, 2 cancelled, 3 to enter anew

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 #include <set>
+#include <utility>
 
 #include "core/checked.h"
 #include "core/error.h"
@@ -23,6 +24,7 @@ struct Planner {
   std::vector<bool> linear_weight;   ///< by value: the matrix of a linear node
   std::vector<bool> source_needed;   ///< by value: some kernel reads the source bytes
   std::vector<int32_t> scratch_interval;  ///< by node, or -1
+  std::vector<int32_t> stages;       ///< by node
   PanelStore::Slab slab;
   std::map<std::string, bool> proofs;  ///< by layout: whether the cache's panels are those we would pack
 
@@ -33,6 +35,7 @@ struct Planner {
   void resolve_views();
   void place_fixed();
   void place_arena();
+  void list_steps(const std::vector<std::vector<Step>>& by_node);
   Operand operand(ValueId v);
   Result<void> bind();
   Result<void> finish();
@@ -103,21 +106,25 @@ void Planner::place_arena() {
   const auto n_nodes = static_cast<int32_t>(graph().nodes.size());
   for (int32_t i = 0; i < n_nodes; ++i) {
     const Node& n = graph().nodes[static_cast<size_t>(i)];
+    const int32_t stage = stages[static_cast<size_t>(i)];
     for (ValueId v : n.out) {
       const ValueId root = placement(v).root;
       if (value(root).kind != Kind::computed || placement(root).ref || root != v) continue;
       of_value[static_cast<size_t>(v)] = static_cast<int32_t>(intervals.size());
-      intervals.push_back({max_bytes(graph(), value(v)) + kPad, i, i});
+      intervals.push_back({max_bytes(graph(), value(v)) + kPad, stage, stage});
     }
-    for (ValueId v : n.in)
-      if (v != kNone && of_value[static_cast<size_t>(placement(v).root)] >= 0) intervals[static_cast<size_t>(of_value[static_cast<size_t>(placement(v).root)])].last = i;
+    for (ValueId v : n.in) {
+      if (v == kNone || of_value[static_cast<size_t>(placement(v).root)] < 0) continue;
+      int32_t& last = intervals[static_cast<size_t>(of_value[static_cast<size_t>(placement(v).root)])].last;
+      last = std::max(last, stage);
+    }
   }
   scratch_interval.assign(static_cast<size_t>(n_nodes), -1);
   for (int32_t i = 0; i < n_nodes; ++i) {
     const size_t bytes = plan.bindings[static_cast<size_t>(i)].scratch_bytes;
     if (bytes == 0) continue;
     scratch_interval[static_cast<size_t>(i)] = static_cast<int32_t>(intervals.size());
-    intervals.push_back({bytes + kPad, i, i});
+    intervals.push_back({bytes + kPad, stages[static_cast<size_t>(i)], stages[static_cast<size_t>(i)]});
   }
   plan.arena_bytes = assign_offsets(intervals);
   for (size_t i = 0; i < graph().values.size(); ++i)
@@ -161,8 +168,7 @@ Result<void> Planner::bind() {
     for (ValueId v : n.out) out.push_back(operand(v));
     const BindRequest request{&n, op, in, out, graph().symbols, plan.options.exact, plan.options.workers, plan.options.max_sequences, plan.options.max_context};
     const Node* node = &n;
-    const bool is_view = placement(n.out[0]).root != n.out[0] && value(n.out[0]).kind == Kind::computed;
-    if (is_view) {
+    if (is_view(graph(), plan.placements, n)) {
       KernelBinding none;
       none.kernel = "view";
       plan.bindings.push_back(std::move(none));
@@ -257,14 +263,36 @@ void Planner::expect_panels() {
     }
 }
 
+/// By stage. The second steps of a stage's nodes come after all first ones: they read what these have made.
+void Planner::list_steps(const std::vector<std::vector<Step>>& by_node) {
+  const int32_t last = stages.empty() ? -1 : *std::max_element(stages.begin(), stages.end());
+  std::vector<std::vector<int32_t>> members(static_cast<size_t>(last + 1));
+  for (size_t i = 0; i < stages.size(); ++i)
+    if (!by_node[i].empty()) members[static_cast<size_t>(stages[i])].push_back(static_cast<int32_t>(i));
+  for (const std::vector<int32_t>& stage : members) {
+    size_t most = 0;
+    for (const int32_t i : stage) most = std::max(most, by_node[static_cast<size_t>(i)].size());
+    for (size_t k = 0; k < most; ++k) {
+      bool beside = false;
+      for (const int32_t i : stage) {
+        if (k >= by_node[static_cast<size_t>(i)].size()) continue;
+        plan.steps.push_back(by_node[static_cast<size_t>(i)][k]);
+        plan.steps.back().beside = std::exchange(beside, true);
+        plan.step_node.push_back(i);
+      }
+    }
+  }
+}
+
 Result<void> Planner::finish() {
   find_needed_sources();
   if (!plan.options.dry) expect_panels();
   std::set<std::string> seen;
+  std::vector<std::vector<Step>> steps(graph().nodes.size());
   for (size_t i = 0; i < graph().nodes.size(); ++i) {
     const Node& n = graph().nodes[i];
     KernelBinding& b = plan.bindings[i];
-    PlannedNode planned{static_cast<NodeId>(i), static_cast<int32_t>(plan.steps.size()), 0, b.kernel, b.why, b.bytes_read, b.ops_per_row, {}};
+    PlannedNode planned{static_cast<NodeId>(i), stages[i], 0, b.kernel, b.why, b.bytes_read, b.ops_per_row, {}};
     plan.worker_scratch_bytes = std::max(plan.worker_scratch_bytes, round_up(b.worker_scratch_bytes, 64));
     plan.bytes_per_token += b.bytes_read;
     std::vector<const std::byte*> addresses;
@@ -281,14 +309,12 @@ Result<void> Planner::finish() {
     }
     if (!plan.options.dry && b.finish != nullptr) {
       const Ref scratch = scratch_interval[i] >= 0 ? Ref{Space::arena, int64_t{scratch_interval[i]} * 64} : Ref{};
-      for (const Step& s : b.finish(b, addresses, scratch)) {
-        plan.steps.push_back(s);
-        plan.step_node.push_back(static_cast<int32_t>(plan.nodes.size()));
-      }
+      steps[i] = b.finish(b, addresses, scratch);
     }
-    planned.n_steps = static_cast<int32_t>(plan.steps.size()) - planned.first_step;
+    planned.n_steps = static_cast<int32_t>(steps[i].size());
     plan.nodes.push_back(std::move(planned));
   }
+  list_steps(steps);
   for (size_t i = 0; i < graph().values.size(); ++i)
     if (source_needed[i]) plan.source_bytes += graph().values[i].bytes.size();
   return {};
@@ -361,8 +387,9 @@ Result<std::shared_ptr<const Plan>> make_plan(Graph graph, const PlanOptions& op
   auto plan = std::make_shared<Plan>();
   plan->graph = std::move(graph);
   plan->options = options;
-  Planner planner{*plan, provider, context, store, release, {}, {}, {}, {}, {}};
+  Planner planner{*plan, provider, context, store, release, {}, {}, {}, {}, {}, {}};
   planner.resolve_views();
+  planner.stages = stages_of(plan->graph, plan->placements);
   planner.place_fixed();
   MAINSPRING_TRY_VOID(planner.bind());
   planner.place_arena();

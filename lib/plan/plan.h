@@ -68,7 +68,7 @@ struct Placement {
 
 struct PlannedNode {
   NodeId node = kNone;
-  int32_t first_step = 0, n_steps = 0;
+  int32_t stage = 0, n_steps = 0;
   std::string kernel, why;
   int64_t bytes_read = 0, ops_per_row = 0;
   std::vector<std::string> layouts;
@@ -78,7 +78,7 @@ struct Plan {
   Graph graph;
   PlanOptions options;
   std::vector<PlannedNode> nodes;
-  std::vector<Step> steps;
+  std::vector<Step> steps;              ///< by stage
   std::vector<int32_t> step_node;       ///< index into `nodes` of each step
   std::vector<Placement> placements;    ///< by ValueId
   std::vector<size_t> output_row_bytes; ///< by graph output
@@ -104,7 +104,15 @@ size_t max_bytes(const Graph& graph, const Value& value);
 /// Elements between rows of a dense value (q8_rows, q16_rows: bytes).
 int64_t dense_row_stride(const Value& value);
 
-/// An interval of memory in time: bytes needed from node `first` to node `last`.
+/// Whether a node is no work, but another look at its input's memory.
+inline bool is_view(const Graph& graph, std::span<const Placement> placements, const Node& n) {
+  return graph.values[static_cast<size_t>(n.out[0])].kind == Kind::computed && placements[static_cast<size_t>(n.out[0])].root != n.out[0];
+}
+/// When each node runs: stages follow each other, and nodes of the same one neither read nor write what another of them writes. A node runs with
+/// the node before it where it can, at most one stage ahead. A view has the stage of what it looks at (-1: an input's). Placements have their roots.
+std::vector<int32_t> stages_of(const Graph& graph, std::span<const Placement> placements);
+
+/// An interval of memory in time: bytes needed from stage `first` to stage `last`.
 struct Interval {
   size_t bytes;
   int32_t first, last;

@@ -1,4 +1,6 @@
 // The plan in words: node → kernel → bytes → why.
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/json.h"
 #include "runtime/session_impl.h"
@@ -37,7 +39,8 @@ std::string Session::explain(bool json) const {
     out += fmt::format("{:<28} {:<16} {:<28} {:>12} bytes{}{}\n", node.name, node.op, n.kernel, n.bytes_read, n.why.empty() ? "" : "  # ", n.why);
   }
   if (json) return out + "]";
-  out += fmt::format("{} nodes, {} steps; panels {} bytes, source {} bytes, arena {} bytes, state {} bytes\n", plan.nodes.size(), plan.steps.size(), plan.panel_bytes, plan.source_bytes,
+  const auto barriers = std::count_if(plan.steps.begin(), plan.steps.end(), [](const Step& s) { return !s.beside; });
+  out += fmt::format("{} nodes, {} steps in {} groups; panels {} bytes, source {} bytes, arena {} bytes, state {} bytes\n", plan.nodes.size(), plan.steps.size(), barriers, plan.panel_bytes, plan.source_bytes,
                      plan.arena_bytes, plan.state_bytes);
   return out;
 }

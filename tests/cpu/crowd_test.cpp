@@ -116,6 +116,53 @@ TEST(Executor, AWorkerThatWasPutAsideLeavesAndTheNextRunHasFewer) {
   EXPECT_TRUE(fewer);
 }
 
+/// A step that notes which of its tiles ran, and that all of the group before were done.
+struct Member {
+  int64_t n = 0;
+  int group = 0;
+  std::vector<std::atomic<int>>* done = nullptr;  ///< tiles, by group
+  const std::vector<int64_t>* of_group = nullptr;
+  std::vector<std::atomic<int>> runs = std::vector<std::atomic<int>>(40);
+  std::atomic<bool> early{false};
+};
+int64_t member_tiles(const void* params, const StepEnv&) { return static_cast<const Member*>(params)->n; }
+void run_member(const void* params, const StepEnv&, int64_t tile, int) {
+  Member& m = *static_cast<Member*>(const_cast<void*>(params));
+  if (m.group > 0 && (*m.done)[static_cast<size_t>(m.group - 1)] != (*m.of_group)[static_cast<size_t>(m.group - 1)]) m.early = true;
+  ++m.runs[static_cast<size_t>(tile)];
+  ++(*m.done)[static_cast<size_t>(m.group)];
+}
+
+TEST(Executor, StepsBesideEachOtherRunEachTileOnceAndGroupsFollow) {
+  for (const int most : {1, 3, 21}) {  // 21: more than are opened at once
+    std::vector<std::atomic<int>> done(30);
+    std::vector<int64_t> of_group(30);
+    std::vector<Member> members(static_cast<size_t>(30 * most));
+    std::vector<Step> steps;
+    for (size_t i = 0; i < members.size(); ++i) {
+      Member& m = members[i];
+      m.group = static_cast<int>(i) / most;
+      m.n = static_cast<int64_t>(i * 7 % 11 % 5) * static_cast<int64_t>(i % 8);  // some have none
+      if (m.group % 5 == 4) m.n = 0;                                              // a whole group has none
+      m.done = &done;
+      m.of_group = &of_group;
+      of_group[static_cast<size_t>(m.group)] += m.n;
+      steps.push_back({run_member, member_tiles, &m, i % static_cast<size_t>(most) != 0});
+    }
+    Threads threads;
+    Executor executor(&threads, 2);
+    StepEnv env{};
+    for (int round = 1; round <= 20; ++round) {
+      ASSERT_EQ(executor.run(steps, env, true, {}), RunStatus::done);
+      for (const Member& m : members) {
+        for (int64_t t = 0; t < 40; ++t) ASSERT_EQ(m.runs[static_cast<size_t>(t)], t < m.n ? round : 0);
+        ASSERT_FALSE(m.early);
+      }
+      for (std::atomic<int>& d : done) d = 0;
+    }
+  }
+}
+
 void nap(const void* params, const StepEnv&, int64_t, int) {
   std::this_thread::sleep_for(std::chrono::microseconds(200));
   static_cast<Tiles*>(const_cast<void*>(params))->done.fetch_add(1);

@@ -67,9 +67,9 @@ TEST_P(Plans, LiveValuesOfARealGraphDoNotMeet) {
     it->second.first = std::min(it->second.first, at);
     it->second.last = std::max(it->second.last, at);
   };
-  for (size_t i = 0; i < p->graph.nodes.size(); ++i) {
-    for (const ValueId v : p->graph.nodes[i].in) touch(v, static_cast<int32_t>(i));
-    for (const ValueId v : p->graph.nodes[i].out) touch(v, static_cast<int32_t>(i));
+  for (size_t i = 0; i < p->graph.nodes.size(); ++i) {  // in time of stages: nodes of one stage live at once
+    for (const ValueId v : p->graph.nodes[i].in) touch(v, p->nodes[i].stage);
+    for (const ValueId v : p->graph.nodes[i].out) touch(v, p->nodes[i].stage);
   }
   ASSERT_GT(lives.size(), 10u);
   size_t sum = 0;
@@ -84,6 +84,59 @@ TEST_P(Plans, LiveValuesOfARealGraphDoNotMeet) {
     }
   }
   EXPECT_LT(p->arena_bytes, sum) << "memory is used again";
+}
+
+TEST_P(Plans, AStageBeginsWhenWhatItsNodesTouchIsDone) {
+  const auto p = plan(false);
+  struct Touch { int32_t stage; bool writes; };
+  std::map<ValueId, std::vector<Touch>> touched;  // by root
+  std::map<ValueId, int32_t> made;
+  const auto root = [&](ValueId v) { return p->placements[static_cast<size_t>(v)].root; };
+  for (size_t i = 0; i < p->graph.nodes.size(); ++i) {
+    const Node& n = p->graph.nodes[i];
+    const int32_t stage = p->nodes[i].stage;
+    const bool view = is_view(p->graph, p->placements, n);
+    for (const ValueId v : n.in) {
+      if (v == kNone) continue;
+      if (made.contains(v)) {
+        EXPECT_LT(made[v], stage + view) << n.name;
+      }
+      if (p->graph.values[static_cast<size_t>(v)].kind != Kind::state) continue;
+      for (const Touch& t : touched[root(v)])
+        EXPECT_TRUE(!t.writes || t.stage < stage) << n.name;
+    }
+    for (const ValueId v : n.out) {
+      made[v] = stage;
+      if (p->graph.values[static_cast<size_t>(v)].kind != Kind::state) continue;
+      for (const Touch& t : touched[root(v)]) EXPECT_LT(t.stage, stage) << n.name;
+      touched[root(v)].push_back({stage, true});
+    }
+    for (const ValueId v : n.in)
+      if (v != kNone && p->graph.values[static_cast<size_t>(v)].kind == Kind::state && made[v] != stage) touched[root(v)].push_back({stage, false});
+  }
+}
+
+TEST_P(Plans, StepsStandByStage) {
+  const auto p = plan(false);
+  ASSERT_FALSE(p->steps.empty());
+  EXPECT_FALSE(p->steps[0].beside);
+  std::map<int32_t, int> nodes_steps;
+  int32_t before = -1, together = 0;
+  for (size_t i = 0; i < p->steps.size(); ++i) {
+    const int32_t stage = p->nodes[static_cast<size_t>(p->step_node[i])].stage;
+    EXPECT_GE(stage, before);
+    if (p->steps[i].beside) {
+      EXPECT_EQ(stage, before);
+      EXPECT_EQ(nodes_steps[p->step_node[i]], nodes_steps[p->step_node[i - 1]] - 1) << "the same step of another node";
+      ++together;
+    }
+    ++nodes_steps[p->step_node[i]];
+    before = stage;
+  }
+  for (const auto& [node, steps] : nodes_steps) EXPECT_EQ(steps, p->nodes[static_cast<size_t>(node)].n_steps);
+  if (p->kv_bytes > 0) {
+    EXPECT_GT(together, 0) << "q, k and v, or their like";
+  }
 }
 
 TEST_P(Plans, ADryPlanHasTheSizesOfTheRealOne) {

@@ -58,11 +58,12 @@ struct StepEnv {
 };
 
 /// One entry of the flat list. `tiles` says into how many independent pieces the step falls now; `run` does one of them, in at most
-/// about 100 µs, on any worker, in any order. All tiles of a step are done before the next step begins.
+/// about 100 µs, on any worker, in any order. All tiles of a step are done before the next step begins, unless that one stands `beside` it.
 struct Step {
   void (*run)(const void* params, const StepEnv& env, int64_t tile, int worker) = nullptr;
   int64_t (*tiles)(const void* params, const StepEnv& env) = nullptr;
   const void* params = nullptr;  ///< owned by the binding's `params`
+  bool beside = false;           ///< the planner's: may run at the same time as the step before it (and those that one stands beside)
 };
 
 /// An input or output as a kernel's binder sees it.
