@@ -3,6 +3,7 @@
 
 #include "cpu/bind/bind.h"
 #include "cpu/bind/rows.h"
+#include "cpu/kernels/elementwise/elementwise.h"
 #include "cpu/kernels/qgemm/qgemm.h"
 
 namespace mainspring::inline v0::cpu {
@@ -11,7 +12,8 @@ namespace {
 struct NormParams {
   NormFn fn = nullptr;
   QuantizeRowFn quantize = nullptr;  ///< rms_norm_quant: through the worker's scratch into q8_rows or q16_rows
-  RowSpan x, y, w, b;
+  RowSpan x, y, w, b, residual;
+  void (*add)(const BinaryArgs&) = nullptr;  ///< rms_norm with a residual
   int64_t w_rows = 1, b_rows = 1;  ///< heads, where each has its own vector
   float eps = 0;
   int64_t per_tile = 1;
@@ -31,6 +33,7 @@ void norm_run(const void* params, const StepEnv& env, int64_t tile, int worker) 
     if (p.w) a.w = p.w.row<float>(env, r % p.w_rows);
     if (p.b) a.b = p.b.row<float>(env, r % p.b_rows);
     p.fn(a);
+    if (p.residual) p.add({a.y, p.residual.row<float>(env, r), a.y, a.d});
     if (p.quantize) p.quantize(a.y, a.d, p.y.at(env, r));
   }
 }
@@ -46,7 +49,7 @@ Result<void> vector_of(const BindRequest& q, size_t i, RowSpan* span, int64_t* r
   return {};
 }
 
-Result<KernelBinding> bind_norm(const BindRequest& q, IsaSet isa, NormFn NormIsa::*which, size_t vectors, bool quantised) {
+Result<KernelBinding> bind_norm(const BindRequest& q, IsaSet isa, NormFn NormIsa::*which, size_t vectors, bool quantised, const Operand& residual = {}) {
   MAINSPRING_TRY_VOID(want_f32_rows(q, q.in[0], "x"));
   const NormKernel& kernel = select_norm(isa);
   NormParams p;
@@ -61,14 +64,19 @@ Result<KernelBinding> bind_norm(const BindRequest& q, IsaSet isa, NormFn NormIsa
     if (p.x.length % 32) return unsupported("{}: rows of {}, needs a multiple of 32", q.node->op, p.x.length);
     p.quantize = select_quantize(q.out[0].dtype, isa);
   }
-  KernelBinding b = one_step(fmt::format("norm.{}", kernel.name), p, norm_run, norm_tiles);
+  if (residual) {
+    MAINSPRING_TRY_VOID(want_f32_rows(q, residual, "residual"));
+    p.residual = span_of(residual);
+    p.add = select_elementwise(isa).fn->binary[static_cast<int>(BinaryOp::add)];
+  }
+  KernelBinding b = one_step(fmt::format("norm.{}{}", kernel.name, residual ? " + add" : ""), p, norm_run, norm_tiles);
   if (quantised) b.worker_scratch_bytes = static_cast<size_t>(p.x.length) * sizeof(float);
   return b;
 }
 
 }  // namespace
 
-Result<KernelBinding> bind_rms_norm(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::rms, 1, false); }
+Result<KernelBinding> bind_rms_norm(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::rms, 1, false, operand(q.in, 2)); }
 Result<KernelBinding> bind_layer_norm(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::layer, 2, false); }
 Result<KernelBinding> bind_l2_norm(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::l2, 0, false); }
 Result<KernelBinding> bind_rms_norm_quant(const BindRequest& q, IsaSet isa) { return bind_norm(q, isa, &NormIsa::rms, 1, true); }

@@ -1,5 +1,6 @@
-// rms_norm(x […,d], w? [d] or [h,d] for x […,h,d]) -> same          attrs eps          x / sqrt(mean(x²)+eps) * w      arXiv:1910.07467
-// rms_norm_quant: the same to q8_rows (bits = 16: q16_rows), d % 32 == 0: rms_norm, then quantize_rows
+// rms_norm(x […,d], w? [d] or [h,d] for x […,h,d], residual? as x) -> same      attrs eps          x / sqrt(mean(x²)+eps) * w      arXiv:1910.07467
+//   rounded; then + residual: the same bits as an add that follows
+// rms_norm_quant(x, w?): the same to q8_rows (bits = 16: q16_rows), d % 32 == 0: rms_norm, then quantize_rows
 // layer_norm(x […,d], w? [d] or [h,d], b? same) -> same             attrs eps          (x-mean) / sqrt(var+eps) * w + b arXiv:1607.06450
 // l2_norm(x […,d]) -> same                                          attrs eps          x / max(sqrt(Σ x²), eps)
 // softmax(x […,d]) -> same                                          exp(x - max x) / Σ exp(x - max x)
@@ -35,7 +36,11 @@ Result<std::vector<ValueInfo>> infer_norm(const char* op, const OpCall& c, size_
   MAINSPRING_TRY_VOID(want.number("eps", kEps, 0));
   return yields(x->dims);
 }
-Result<std::vector<ValueInfo>> infer_rms_norm(const OpCall& c) { return infer_norm("rms_norm", c, 1); }
+Result<std::vector<ValueInfo>> infer_rms_norm(const OpCall& c) {
+  auto y = infer_norm("rms_norm", c, 1);
+  if (y) MAINSPRING_TRY_VOID(Want("rms_norm", c).maybe(2, "residual", (*y)[0].dims));
+  return y;
+}
 Result<std::vector<ValueInfo>> infer_rms_norm_quant(const OpCall& c) { return then_quantised("rms_norm_quant", c, infer_norm("rms_norm_quant", c, 1)); }
 Result<std::vector<ValueInfo>> infer_layer_norm(const OpCall& c) { return infer_norm("layer_norm", c, 2); }
 Result<std::vector<ValueInfo>> infer_l2_norm(const OpCall& c) { return infer_norm("l2_norm", c, 0); }
@@ -66,12 +71,20 @@ struct Moments {
   double shift, factor;
 };
 
-void reference_rms_norm(const OpArgs& a) {
+void reference_rms_alone(const OpArgs& a) {
   const double eps = a.attrs.f("eps", kEps);
   normalise(a, 1, [eps](const float* x, int64_t d) { return Moments{0, 1 / std::sqrt(dot(x, x, d) / static_cast<double>(d) + eps)}; });
 }
 
-void reference_rms_norm_quant(const OpArgs& a) { then_quantise(a, reference_rms_norm); }
+void reference_rms_norm(const OpArgs& a) {
+  reference_rms_alone(a);
+  if (!a.in[2]) return;
+  const Rows<float> y(a.out[0]), residual(a.in[2]);
+  for (int64_t r = 0; r < y.count(); ++r)
+    for (int64_t i = 0; i < y.length(); ++i) y[r][i] += residual[r][i];
+}
+
+void reference_rms_norm_quant(const OpArgs& a) { then_quantise(a, reference_rms_alone); }
 
 void reference_layer_norm(const OpArgs& a) {
   const double eps = a.attrs.f("eps", kEps);
@@ -103,7 +116,7 @@ void reference_softmax(const OpArgs& a) {
 
 }  // namespace
 
-constinit const OpDef op_rms_norm{.name = "rms_norm", .min_in = 1, .max_in = 2, .n_out = 1, .infer = infer_rms_norm, .reference = reference_rms_norm};
+constinit const OpDef op_rms_norm{.name = "rms_norm", .min_in = 1, .max_in = 3, .n_out = 1, .infer = infer_rms_norm, .reference = reference_rms_norm};
 constinit const OpDef op_rms_norm_quant{
     .name = "rms_norm_quant", .min_in = 1, .max_in = 2, .n_out = 1, .infer = infer_rms_norm_quant, .reference = reference_rms_norm_quant};
 constinit const OpDef op_layer_norm{

@@ -1,20 +1,25 @@
-// add(residual, linear(…)) becomes one linear node with a residual where nobody else reads the layer's own result: the sum is made while it is in
-// the cache. The fused node stands in the add's place, where both its operands are known; it gives the same bits.
+// add(residual, linear(…)) becomes one linear node with a residual where nobody else reads the layer's own result, and so does a norm that ends a
+// layer (rms_norm): the sum is made while it is in the cache. The fused node stands in the add's place, where both its operands are known; it gives
+// the same bits.
 #include "passes/passes.h"
 
 namespace mainspring::inline v0 {
 namespace {
 
-/// The linear with the add's result, or a node without operator where the layer has a residual already, or not just this reader, or not this shape.
+/// Which operand of this operator is a residual; 0: none.
+size_t residual_of(std::string_view op) { return op == "linear" ? 3 : op == "rms_norm" ? 2 : 0; }
+
+/// The maker of y with the add's result, or a node without operator where it takes no residual or has one, or not just this reader, or not this shape.
 Node fused(const Graph& graph, const Node& add, ValueId y, ValueId residual, NodeId maker, int32_t uses) {
-  if (maker == kNone || uses != 1 || graph.nodes[static_cast<size_t>(maker)].op != "linear") return {};
+  if (maker == kNone || uses != 1) return {};
+  Node n = graph.nodes[static_cast<size_t>(maker)];
+  const size_t at = residual_of(n.op);
   const auto value = [&](ValueId v) -> const Value& { return graph.values[static_cast<size_t>(v)]; };
   for (const ValueId v : {residual, add.out[0]})
-    if (value(v).dtype != DType::f32 || value(v).dims != value(y).dims) return {};
-  Node n = graph.nodes[static_cast<size_t>(maker)];
-  n.in.resize(4, kNone);
-  if (n.in[3] != kNone) return {};
-  n.in[3] = residual;
+    if (at == 0 || value(v).dtype != DType::f32 || value(v).dims != value(y).dims) return {};
+  n.in.resize(at + 1, kNone);
+  if (n.in[at] != kNone) return {};
+  n.in[at] = residual;
   n.out = add.out;
   return n;
 }

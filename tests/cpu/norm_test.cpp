@@ -108,6 +108,24 @@ TEST(NormBind, each_head_has_its_weight_and_rows_do_not_meet) {
   }
 }
 
+TEST(NormBind, a_residual_is_an_add_afterwards) {
+  for (const NormKernel* kernel : norm_kernels_here())
+    for (const int64_t gap : {0, 3}) {
+      const IsaSet isa = *cap(machine(), kernel->name);
+      const Tensor x = floats({9, 3, 37}, 3, 1, true, gap), residual = floats({9, 3, 37}, 5, 1, true, 2 * gap), w = vector_of({37}, 9);
+      Bound norm(cpu::bind_rms_norm, "rms_norm", {}, {x, w}, {output({9, 3, 37})}, isa);
+      ASSERT_TRUE(norm.ok()) << norm.error();
+      norm.run(9);
+      Bound sum(cpu::bind_binary, "add", {}, {norm.out(), residual}, {output({9, 3, 37})}, isa);
+      ASSERT_TRUE(sum.ok()) << sum.error();
+      sum.run(9);
+      Bound fused(cpu::bind_rms_norm, "rms_norm", {}, {x, w, residual}, {output({9, 3, 37}, DType::f32, gap)}, isa);
+      ASSERT_TRUE(fused.ok()) << fused.error();
+      fused.run(9, 1);
+      EXPECT_TRUE(fused.bytes() == sum.bytes());
+    }
+}
+
 TEST(NormBind, rms_norm_quant_is_rms_norm_then_quantize_rows) {
   for (const NormKernel* kernel : norm_kernels_here()) {
     const IsaSet isa = *cap(machine(), kernel->name);

@@ -12,6 +12,8 @@ const OpCase kRms[] = {
     {.name = "long", .op = "rms_norm", .in = {rows({kN, 2049}, Fill::wide), vec({2049})}, .attrs = {{"eps", 1e-6}}},
     {.name = "heads", .op = "rms_norm", .in = {rows({kN, 5, 17}), vec({17})}, .attrs = {{"eps", 1e-6}}},
     {.name = "by head", .op = "rms_norm", .in = {rows({kN, 5, 64}), vec({5, 64})}, .attrs = {{"eps", 1e-6}}},
+    {.name = "residual", .op = "rms_norm", .in = {rows({kN, 67}), vec({67}), rows({kN, 67})}, .attrs = {{"eps", 1e-6}}},
+    {.name = "bare residual of heads", .op = "rms_norm", .in = {rows({kN, 5, 17}), absent(), rows({kN, 5, 17})}, .attrs = {{"eps", 1e-6}}},
 };
 // The rounding of an element may fall on the other side of a tie, and the scale may be an ulp off.
 const OpCase kRmsQuant[] = {

@@ -37,7 +37,10 @@ size_t count(const Graph& g, std::string_view op) {
 }
 
 size_t with_residual(const Graph& g) {
-  return static_cast<size_t>(std::count_if(g.nodes.begin(), g.nodes.end(), [](const Node& n) { return n.op == "linear" && n.in.size() > 3 && n.in[3] != kNone; }));
+  return static_cast<size_t>(std::count_if(g.nodes.begin(), g.nodes.end(), [](const Node& n) {
+    const size_t at = n.op == "linear" ? 3 : n.op == "rms_norm" ? 2 : n.in.size();
+    return n.in.size() > at && n.in[at] != kNone;
+  }));
 }
 
 class Passes : public testing::TestWithParam<const char*> {
@@ -179,6 +182,15 @@ TEST(FuseResidual, LeavesWhatOthersReadAndWhatIsNotOneLayersSum) {
   row.name = "row", row.kind = Kind::weight, row.dims = {Dim(32)}, row.bytes = std::span(narrow.bytes).first(128);
   narrow.g.outputs = {narrow.node("add", "sum", {narrow.early, narrow.g.add_value(row)})};
   EXPECT_EQ(narrow.fuse(), 0u);
+}
+
+TEST(FuseResidual, ANormThatEndsALayerTakesTheSum) {
+  Layers l;
+  const ValueId sum = l.node("add", "sum", {l.node("rms_norm", "post", {l.early}), l.x});
+  l.g.outputs = {sum};
+  ASSERT_EQ(l.fuse(), 1u);
+  EXPECT_EQ(l.g.nodes.back().op, "rms_norm");
+  EXPECT_EQ(l.g.nodes.back().in, (std::vector<ValueId>{l.early, kNone, l.x}));
 }
 
 TEST(FuseResidual, AChainOfLayersTakesEachSum) {
