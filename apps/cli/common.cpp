@@ -33,10 +33,15 @@ void Common::add(CLI::App& verb, bool with_model) {
     verb.add_option("--cache", cache, "an existing folder that keeps packed weights for the next start")->check(CLI::ExistingDirectory);
   }
   verb.add_option("--threads", threads, "workers (default: one for each physical core)")->check(CLI::Range(0, 1024));
+  verb.add_option("--cpus", cpus, "the CPUs they run on, such as 0-3,8 (default: chosen by the machine's kinds of cores)");
   verb.add_flag("--json", json, "print one JSON document and nothing else");
 }
 
-ms::Context Common::context() const { return ms::Context({.threads = threads, .cache_folder = cache}); }
+ms::Context Common::context() const {
+  const ms::Context context({.threads = threads, .cpus = cpus, .cache_folder = cache});
+  context.bind_caller();  // refused: it runs where the system likes, as the pool's threads do
+  return context;
+}
 
 ms::Model Common::open(bool vocabulary_only) const {
   const ms::Context host = context();

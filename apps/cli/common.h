@@ -44,7 +44,7 @@ inline void must(ms::Result<void> result) {
 
 /// Options that every verb has.
 struct Common {
-  std::string model, cache;
+  std::string model, cache, cpus;
   int threads = 0;
   bool json = false;
   void add(CLI::App& verb, bool with_model = true);

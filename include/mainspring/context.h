@@ -70,6 +70,7 @@ using LogSink = void (*)(void* user, Level level, std::string_view line);
 struct ContextOptions {
   Parallel* parallel = nullptr;    ///< null: our own pool of `threads` threads, made at the first step that wants more than one, joined with the Context
   int threads = 0;                 ///< workers of our own pool; 0: one for each fast physical core the process may use
+  std::string cpus{};              ///< the CPUs of our own pool, such as "0-3,8", each worth a worker; Model::open checks it. Empty: see Context
   Allocator* allocator = nullptr;  ///< null: the system's
   Reader* reader = nullptr;        ///< null: files are mapped from the file system
   LogSink log = nullptr;           ///< null: silence (unless MAINSPRING_LOG is set)
@@ -81,6 +82,12 @@ struct ContextOptions {
 };
 
 /// A handle to the host's resources; cheap to copy. Objects that the pointers name must outlive every Model and Session made with it.
+///
+/// Our own pool's threads are bound to CPUs where it matters which: on processors with slow cores, on those with several hardware threads a core, with several
+/// memory nodes, or where `cpus` names some. Each is bound to all CPUs that are as good for it (one hardware thread of each core of the kind
+/// that is used, within a node), not to one, so that a busy host or a second process only moves it. The process's affinity and its
+/// group's quota are obeyed. Where the system refuses, nothing is bound, which Session::explain tells. The host's own threads are never
+/// bound, but for the one that asks by bind_caller().
 /// Thread-safety: immutable after construction.
 class MAINSPRING_API Context {
  public:
@@ -89,6 +96,9 @@ class MAINSPRING_API Context {
   const ContextOptions& options() const;
   /// Workers that a session made with this context will use by default.
   int workers() const;
+  /// Binds the calling thread, which is worker 0 of the steps it runs, to the CPUs that the pool's threads are bound to together; nothing where they
+  /// are not, or are the host's. False where the system refuses.
+  bool bind_caller() const;
 
   struct Impl;  ///< internal
   const std::shared_ptr<Impl>& impl() const { return impl_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "core/context_impl.h"
 #include "core/topology.h"
@@ -25,10 +26,27 @@ std::optional<Level> level_named(std::string_view word) {
   return std::nullopt;
 }
 
-int pool_size(const ContextOptions& options) {
-  if (options.parallel) return 1;  // our pool stays unused
-  if (options.threads > 0) return std::min(options.threads, kMaxThreads);
-  return std::min(default_workers(read_machine()), kMaxThreads);
+/// Workers and their CPUs. A wrong list is an error for later: a constructor has none.
+struct Crew {
+  int workers = 1;
+  std::vector<std::vector<int>> cpus;
+};
+
+Crew crew_of(const ContextOptions& options, Result<void>& checked) {
+  if (options.parallel) return {};  // our pool stays unused
+  Machine machine = read_machine();
+  if (!options.cpus.empty()) {
+    auto chosen = with_chosen(machine, options.cpus);
+    if (chosen) machine = *std::move(chosen);
+    else checked = std::move(chosen).error();
+  }
+  const int workers = std::min(options.threads > 0 ? options.threads : default_workers(machine), kMaxThreads);
+  return {workers, bindings(machine, workers, node_of_caller(machine))};
+}
+
+Pool make_pool(const ContextOptions& options, Result<void>& checked) {
+  Crew crew = crew_of(options, checked);
+  return Pool(crew.workers, std::move(crew.cpus));
 }
 
 }  // namespace
@@ -41,12 +59,22 @@ Context::Impl::Impl(const ContextOptions& options, Environment environment)
     : options_(options),
       environment_(std::move(environment)),
       log_threshold_(options.log ? std::optional(options.log_level) : environment_.log),
-      pool_(pool_size(options)) {}
+      pool_(make_pool(options, checked_)) {}
 
 int Context::Impl::workers() const { return options_.parallel ? std::max(1, options_.parallel->workers()) : pool_.workers(); }
+
+std::vector<int> Context::Impl::bound_cpus() const {
+  std::set<int> all;
+  for (const auto& cpus : pool_.cpus()) all.insert(cpus.begin(), cpus.end());
+  return {all.begin(), all.end()};
+}
 
 Context::Context(const ContextOptions& options) : impl_(std::make_shared<Impl>(options, read_environment())) {}
 const ContextOptions& Context::options() const { return impl_->options(); }
 int Context::workers() const { return impl_->workers(); }
+bool Context::bind_caller() const {
+  const std::vector<int> cpus = impl_->bound_cpus();
+  return cpus.empty() || bind_this_thread(cpus);
+}
 
 }  // namespace mainspring::inline v0

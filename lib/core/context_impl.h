@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/buffer.h"
 #include "core/pool.h"
@@ -23,6 +24,8 @@ struct Context::Impl {
  public:
   Impl(const ContextOptions& options, Environment environment);
 
+  /// What is wrong with the options, if anything. Errors: invalid_argument.
+  const Result<void>& checked() const { return checked_; }
   const ContextOptions& options() const { return options_; }
   const Environment& environment() const { return environment_; }
   /// The host's allocator, or the system's.
@@ -31,6 +34,9 @@ struct Context::Impl {
   Parallel& parallel() { return options_.parallel ? *options_.parallel : static_cast<Parallel&>(pool_); }
   /// Useful workers, at least 1.
   int workers() const;
+  const Pool& pool() const { return pool_; }
+  /// All CPUs that workers of our pool are bound to, in rising order; empty: none are.
+  std::vector<int> bound_cpus() const;
   /// The cap on the instruction set: the environment's word where set (it is for debugging, so it wins), else the option's.
   const std::string& cpu_isa() const { return environment_.cpu_isa.empty() ? options_.cpu_isa : environment_.cpu_isa; }
   /// Whether a line of this level goes anywhere.
@@ -40,6 +46,7 @@ struct Context::Impl {
   ContextOptions options_;
   Environment environment_;
   std::optional<Level> log_threshold_;
+  Result<void> checked_;
   Pool pool_;
 };
 

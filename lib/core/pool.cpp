@@ -5,6 +5,8 @@
 
 #include <csignal>
 
+#include "core/topology.h"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -43,7 +45,7 @@ bool spin_until(Done done) {
 
 }  // namespace
 
-Pool::Pool(int workers) : workers_(std::clamp(workers, 1, kMaxWorkers)) {}
+Pool::Pool(int workers, std::vector<std::vector<int>> cpus) : workers_(std::clamp(workers, 1, kMaxWorkers)), cpus_(std::move(cpus)) {}
 
 Pool::~Pool() {
   stop_.store(true, std::memory_order_release);
@@ -104,7 +106,10 @@ void Pool::work() {
 }
 
 void* Pool::thread_main(void* self) {
-  static_cast<Pool*>(self)->work();
+  Pool& pool = *static_cast<Pool*>(self);
+  const auto worker = static_cast<size_t>(pool.born_.fetch_add(1, std::memory_order_relaxed)) + 1;
+  if (worker < pool.cpus_.size() && !bind_this_thread(pool.cpus_[worker])) pool.unbound_.fetch_add(1, std::memory_order_relaxed);
+  pool.work();
   return nullptr;
 }
 

@@ -24,8 +24,9 @@ class Pool final : public Parallel {
  public:
   static constexpr int kSpinMicroseconds = 20;  // about what waking a sleeping thread costs
 
-  /// `workers` >= 1, the caller among them.
-  explicit Pool(int workers);
+  /// `workers` >= 1, the caller among them. `cpus`: what each worker's thread is bound to when it starts (the caller, worker 0, never is);
+  /// empty: nothing. A thread that the system doesn't let bind runs where the system likes.
+  explicit Pool(int workers, std::vector<std::vector<int>> cpus = {});
   /// Joins the threads. No run may be under way.
   ~Pool() override;
   Pool(const Pool&) = delete;
@@ -35,6 +36,10 @@ class Pool final : public Parallel {
   void run(int workers, void (*body)(void* user, int worker), void* user) override;
   /// Threads that exist (tests).
   int threads_started() const { return started_.load(std::memory_order_relaxed); }
+  /// What the threads are bound to, by worker, or will be.
+  const std::vector<std::vector<int>>& cpus() const { return cpus_; }
+  /// Threads that the system did not let bind.
+  int threads_unbound() const { return unbound_.load(std::memory_order_relaxed); }
 
  private:
   static void* thread_main(void* self);
@@ -44,6 +49,8 @@ class Pool final : public Parallel {
   void wait_for_others();
 
   const int workers_;
+  const std::vector<std::vector<int>> cpus_;
+  std::atomic<int> born_{0}, unbound_{0};
   std::atomic<bool> busy_{false};   // a run is under way. Not a mutex: a body may ask again on the thread that holds it
   std::vector<pthread_t> threads_;  // written by the first run
   std::atomic<int> started_{0};

@@ -6,9 +6,13 @@
 #include <cstdio>
 #include <map>
 #include <optional>
+#include <set>
 #include <thread>
+#include <tuple>
 
 #include <fmt/format.h>
+
+#include "core/error.h"
 
 #if defined(__linux__)
 #include <sched.h>
@@ -19,6 +23,8 @@
 
 namespace mainspring::inline v0 {
 namespace {
+
+constexpr int kMostCpus = 1 << 18;
 
 // Small files of /sys and /proc: their size isn't known before they are read.
 std::optional<std::string> read_text(const std::string& path) {
@@ -91,34 +97,44 @@ double read_quota(const std::string& root) {
   return least;
 }
 
-std::vector<int> allowed_cpus() {
-  std::vector<int> ids;
 #if defined(__linux__)
-  // The mask must be as large as the kernel's own; EINVAL asks for more.
-  for (int room = 1024; room <= 1 << 18; room *= 2) {
-    cpu_set_t* set = CPU_ALLOC(room);
-    if (!set) break;
-    const size_t bytes = CPU_ALLOC_SIZE(room);
-    CPU_ZERO_S(bytes, set);
-    const bool ok = sched_getaffinity(0, bytes, set) == 0;
-    for (int i = 0; ok && i < room; ++i)
-      if (CPU_ISSET_S(i, bytes, set)) ids.push_back(i);
-    CPU_FREE(set);
-    if (ok) break;
+/// The kernel's bit mask of CPUs, as large as asked: a cpu_set_t alone ends at 1024.
+class CpuMask {
+ public:
+  explicit CpuMask(int room) : room_(room), bits_(CPU_ALLOC_SIZE(room) / sizeof(cpu_set_t) + 1) {}
+  size_t bytes() const { return CPU_ALLOC_SIZE(room_); }
+  cpu_set_t* get() { return bits_.data(); }
+  void add(int cpu) { CPU_SET_S(cpu, bytes(), get()); }
+  std::vector<int> numbers() const {
+    std::vector<int> out;
+    for (int i = 0; i < room_; ++i)
+      if (CPU_ISSET_S(i, bytes(), bits_.data())) out.push_back(i);
+    return out;
   }
+
+ private:
+  int room_;
+  std::vector<cpu_set_t> bits_;
+};
 #endif
-  if (ids.empty())
-    for (int i = 0; i < static_cast<int>(std::thread::hardware_concurrency()); ++i) ids.push_back(i);
+
+std::vector<int> allowed_cpus() {
+#if defined(__linux__)
+  for (int room = 1024; room <= kMostCpus; room *= 2)  // EINVAL asks for more
+    if (CpuMask mask(room); sched_getaffinity(0, mask.bytes(), mask.get()) == 0) return mask.numbers();
+#endif
+  std::vector<int> ids;
+  for (int i = 0; i < static_cast<int>(std::thread::hardware_concurrency()); ++i) ids.push_back(i);
   return ids;
 }
 
 /// What the system tells of a core's speed (0: nothing), in one unit for all: the scheduler's capacity (ARM), the kinds of an Intel hybrid, else the clock.
-/// `slow`: the list of a hybrid's slow threads, none elsewhere.
-double speed_of(const std::string& root, int id, const std::optional<std::string>& slow) {
+/// `slow`: a hybrid's slow threads, none elsewhere.
+double speed_of(const std::string& root, int id, const std::optional<std::vector<int>>& slow) {
   const auto told = [](const std::optional<std::string>& text) { return text ? number(*text).value_or(0) : 0; };
   const std::string cpu = fmt::format("{}/sys/devices/system/cpu/cpu{}", root, id);
   if (const double capacity = told(read_text(cpu + "/cpu_capacity")); capacity > 0) return capacity;
-  if (slow) return list_holds(*slow, id) ? 0.5 : 1;  // half the vector width a cycle
+  if (slow) return std::binary_search(slow->begin(), slow->end(), id) ? 0.5 : 1;  // half the vector width a cycle
   return told(read_text(cpu + "/cpufreq/cpuinfo_max_freq"));
 }
 
@@ -133,52 +149,139 @@ bool under_hypervisor() {
 
 }  // namespace
 
-int first_of_list(std::string_view list) {
-  int value = -1;
-  const auto [end, error] = std::from_chars(list.data(), list.data() + list.size(), value);
-  return error == std::errc{} && value >= 0 ? value : -1;
-}
-
-bool list_holds(std::string_view list, int number) {
-  for (const char *p = list.data(), *end = p + list.size(); p < end;) {
+std::optional<std::vector<int>> numbers_of_list(std::string_view list) {
+  while (!list.empty() && (list.back() == '\n' || list.back() == ' ')) list.remove_suffix(1);
+  std::set<int> numbers;
+  for (const char *p = list.data(), *end = p + list.size();; ++p) {
     int first = 0;
     const auto [after, error] = std::from_chars(p, end, first);
-    if (error != std::errc{}) return false;
     int last = first;
+    if (error != std::errc{} || first < 0) return std::nullopt;
     p = after;
     if (p < end && *p == '-') {
       const auto [behind, bad] = std::from_chars(p + 1, end, last);
-      if (bad != std::errc{}) return false;
+      if (bad != std::errc{}) return std::nullopt;
       p = behind;
     }
-    if (number >= first && number <= last) return true;
-    if (p == end || *p != ',') return false;
-    ++p;
+    if (last < first || last >= kMostCpus) return std::nullopt;
+    for (int n = first; n <= last; ++n) numbers.insert(n);
+    if (p == end) return std::vector<int>(numbers.begin(), numbers.end());
+    if (*p != ',') return std::nullopt;
   }
-  return false;
+}
+
+std::string list_of_numbers(const std::vector<int>& rising) {
+  std::string out;
+  for (size_t i = 0, last = 0; i < rising.size(); i = last + 1) {
+    for (last = i; last + 1 < rising.size() && rising[last + 1] == rising[last] + 1;) ++last;
+    out += fmt::format("{}{}", out.empty() ? "" : ",", rising[i]);
+    if (last > i) out += fmt::format("-{}", rising[last]);
+  }
+  return out;
+}
+
+namespace {
+
+/// One of the machine's useful hardware threads in the order in which workers take them.
+struct Home {
+  int group;  // 0: of a fast core, 1: of a slow one, 2: a further thread of a core (3, ...: the next)
+  int turn;   // of its node
+  int id, node;
+  auto key() const { return std::tuple(group, turn, id); }
+};
+
+constexpr double kSlow = 0.7;  // of the fastest core
+
+std::vector<Home> homes_of(const Machine& machine, int first_node) {
+  double fastest = 0;
+  for (const MachineCpu& cpu : machine.cpus)
+    if (cpu.allowed) fastest = std::max(fastest, cpu.speed);
+  std::vector<Home> homes;
+  std::map<int, int> taken;  // hardware threads of each core so far
+  std::vector<MachineCpu> cpus = machine.cpus;
+  std::sort(cpus.begin(), cpus.end(), [](const MachineCpu& a, const MachineCpu& b) { return a.id < b.id; });
+  for (const MachineCpu& cpu : cpus) {
+    if (!cpu.allowed) continue;
+    const int before = machine.chosen ? 0 : taken[cpu.core]++;
+    const bool slow = !machine.chosen && cpu.speed < kSlow * fastest;
+    homes.push_back({before > 0 ? before + 1 : slow ? 1 : 0, cpu.node == first_node ? -1 : cpu.node, cpu.id, cpu.node});
+  }
+  std::sort(homes.begin(), homes.end(), [](const Home& a, const Home& b) { return a.key() < b.key(); });
+  return homes;
+}
+
+}  // namespace
+
+std::vector<int> placement(const Machine& machine, int workers, int first_node) {
+  const std::vector<Home> homes = homes_of(machine, first_node);
+  std::vector<int> out;
+  for (int w = 0; w < workers && !homes.empty(); ++w) out.push_back(homes[static_cast<size_t>(w) % homes.size()].id);
+  return out;
+}
+
+std::vector<std::vector<int>> bindings(const Machine& machine, int workers, int first_node) {
+  const std::vector<Home> homes = homes_of(machine, first_node);
+  if (homes.empty() || workers < 1) return {};
+  const int last_group = homes[std::min(static_cast<size_t>(workers), homes.size()) - 1].group;
+  std::map<int, std::vector<int>> sets;  // by node
+  for (const Home& h : homes)
+    if (h.group <= last_group) sets[h.node].push_back(h.id);
+  const bool everything = sets.size() == 1 && sets.begin()->second.size() == homes.size();
+  if (everything && !machine.chosen) return {};
+  for (auto& [node, ids] : sets) std::sort(ids.begin(), ids.end());
+  std::vector<std::vector<int>> out;
+  for (int w = 0; w < workers; ++w) out.push_back(sets[homes[static_cast<size_t>(w) % homes.size()].node]);
+  return out;
+}
+
+Result<Machine> with_chosen(Machine machine, std::string_view list) {
+  const auto numbers = numbers_of_list(list);
+  if (!numbers) return invalid("cpus: '{}' is not a list such as 0-3,8", list);
+  std::vector<int> usable;
+  for (const MachineCpu& cpu : machine.cpus)
+    if (cpu.allowed) usable.push_back(cpu.id);
+  std::sort(usable.begin(), usable.end());
+  for (const int n : *numbers)
+    if (!std::binary_search(usable.begin(), usable.end(), n))
+      return invalid("cpus: '{}' names {}, but this process may use {}", list, n, usable.empty() ? "none" : list_of_numbers(usable));
+  for (MachineCpu& cpu : machine.cpus) cpu.allowed = std::binary_search(numbers->begin(), numbers->end(), cpu.id);
+  machine.chosen = true;
+  return machine;
+}
+
+bool bind_this_thread(const std::vector<int>& cpus) {
+#if defined(__linux__)
+  if (cpus.empty()) return false;
+  CpuMask mask(*std::max_element(cpus.begin(), cpus.end()) + 1);
+  for (const int cpu : cpus) mask.add(cpu);
+  return sched_setaffinity(0, mask.bytes(), mask.get()) == 0;
+#else
+  return cpus.empty();
+#endif
+}
+
+int node_of_caller(const Machine& machine) {
+#if defined(__linux__)
+  const int here = sched_getcpu();
+  for (const MachineCpu& cpu : machine.cpus)
+    if (cpu.id == here) return cpu.node;
+#endif
+  return -1;
 }
 
 int default_workers(const Machine& machine) {
-  constexpr double kSlow = 0.7;  // of the fastest core
-  std::map<int, double> cores;   // with the speed of each
-  int threads = 0;
-  double fastest = 0;
-  for (const MachineCpu& cpu : machine.cpus) {
-    if (!cpu.allowed) continue;
-    double& speed = cores[cpu.core];
-    speed = std::max(speed, cpu.speed);
-    fastest = std::max(fastest, speed);
-    ++threads;
-  }
-  int fast = 0;
   double fast_worth = 0, slow_worth = 0;
-  for (const auto& [core, speed] : cores) {
-    const bool is_fast = speed >= kSlow * fastest;
-    fast += is_fast;
-    (is_fast ? fast_worth : slow_worth) += speed;
+  int fast = 0, slow = 0, further = 0;
+  std::map<int, double> speeds;  // of the cores
+  for (const MachineCpu& cpu : machine.cpus)
+    if (cpu.allowed) speeds[cpu.id] = cpu.speed;
+  for (const Home& h : homes_of(machine, -1)) {
+    if (h.group == 0) ++fast, fast_worth += speeds[h.id];
+    if (h.group == 1) ++slow, slow_worth += speeds[h.id];
+    if (h.group > 1) ++further;
   }
-  int workers = slow_worth > fast_worth ? static_cast<int>(cores.size()) : fast;
-  if (workers == 1 && machine.hypervisor) workers = threads;
+  int workers = slow_worth > fast_worth ? fast + slow : fast;
+  if (workers == 1 && machine.hypervisor) workers += further;
   if (machine.quota > 0 && machine.quota < workers) workers = static_cast<int>(std::floor(machine.quota));
   return std::max(workers, 1);
 }
@@ -186,12 +289,19 @@ int default_workers(const Machine& machine) {
 Machine read_machine(const std::string& root) {
   Machine machine;
   const bool hybrid = read_text(root + "/sys/devices/cpu_core/cpus").has_value();
-  const auto slow = hybrid ? read_text(root + "/sys/devices/cpu_atom/cpus") : std::nullopt;
+  const auto list = [&](const std::string& path) {
+    const auto text = read_text(root + path);
+    return text ? numbers_of_list(*text) : std::nullopt;
+  };
+  const auto slow = hybrid ? list("/sys/devices/cpu_atom/cpus") : std::nullopt;
   for (int id : allowed_cpus()) {
-    const auto siblings = read_text(fmt::format("{}/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", root, id));
-    const int first = siblings ? first_of_list(*siblings) : -1;
-    machine.cpus.push_back({.id = id, .core = first >= 0 ? first : id, .allowed = true, .speed = speed_of(root, id, slow)});
+    const auto siblings = list(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", id));
+    machine.cpus.push_back({.id = id, .core = siblings ? siblings->front() : id, .allowed = true, .speed = speed_of(root, id, slow)});
   }
+  for (const int node : list("/sys/devices/system/node/online").value_or(std::vector<int>{}))
+    if (const auto members = list(fmt::format("/sys/devices/system/node/node{}/cpulist", node)))
+      for (MachineCpu& cpu : machine.cpus)
+        if (std::binary_search(members->begin(), members->end(), cpu.id)) cpu.node = node;
   if (std::any_of(machine.cpus.begin(), machine.cpus.end(), [](const MachineCpu& cpu) { return cpu.speed <= 0; }))
     for (MachineCpu& cpu : machine.cpus) cpu.speed = 1;  // told of some only: no comparison
   machine.quota = read_quota(root);

@@ -1,8 +1,10 @@
 // The plan in words: node → kernel → bytes → why.
 #include <algorithm>
 
+#include "core/context_impl.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "core/topology.h"
 #include "runtime/session_impl.h"
 
 namespace mainspring::inline v0 {
@@ -42,7 +44,12 @@ std::string Session::explain(bool json) const {
   const auto barriers = std::count_if(plan.steps.begin(), plan.steps.end(), [](const Step& s) { return !s.beside; });
   out += fmt::format("{} nodes, {} steps in {} groups; panels {} bytes, source {} bytes, arena {} bytes, state {} bytes\n", plan.nodes.size(), plan.steps.size(), barriers, plan.panel_bytes, plan.source_bytes,
                      plan.arena_bytes, plan.state_bytes);
-  return out;
+  const Context::Impl& host = *impl_->model.context().impl();
+  out += fmt::format("{} workers", plan.options.workers);
+  if (host.options().parallel != nullptr) out += ", the host's threads";
+  else if (const std::vector<int> cpus = host.bound_cpus(); !cpus.empty()) out += fmt::format(", bound to cpus {}", list_of_numbers(cpus));
+  if (const int unbound = host.pool().threads_unbound(); unbound > 0) out += fmt::format(" ({} threads: the system refused)", unbound);
+  return out + "\n";
 }
 
 }  // namespace mainspring::inline v0

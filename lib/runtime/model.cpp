@@ -1,5 +1,6 @@
 #include "mainspring/model.h"
 
+#include "core/context_impl.h"
 #include "core/error.h"
 #include "core/file.h"
 #include "runtime/model_impl.h"
@@ -48,6 +49,7 @@ Result<void> build(Model::Impl& m) {
 }
 
 Result<Model> open_source(std::shared_ptr<ByteSource> source, const Context& context, const ModelOptions& options) {
+  MAINSPRING_TRY_VOID(context.impl()->checked());
   auto impl = std::make_shared<Model::Impl>(context);
   impl->path = source->path();
   impl->vocabulary_only = options.vocabulary_only;

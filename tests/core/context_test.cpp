@@ -5,11 +5,13 @@
 #include <array>
 #include <cstdlib>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/context_impl.h"
 #include "core/log.h"
 #include "core/topology.h"
+#include "mainspring/model.h"
 
 namespace {
 
@@ -120,6 +122,39 @@ TEST(Context, ReadsTheEnvironmentOnce) {
   }
   EXPECT_EQ(Context(options).impl()->cpu_isa(), "avx512");
   EXPECT_EQ(Context().impl()->cpu_isa(), "");
+}
+
+TEST(Context, ChosenCpus) {
+  const int first = read_machine().cpus.front().id;
+  const Context context({.cpus = std::to_string(first)});
+  EXPECT_TRUE(context.impl()->checked());
+  EXPECT_EQ(context.workers(), 1);
+  EXPECT_EQ(context.impl()->bound_cpus(), std::vector{first});
+  EXPECT_EQ(Context({.threads = 3, .cpus = std::to_string(first)}).workers(), 3);
+  std::thread caller([&] {  // a thread of its own: the binding ends with it
+    EXPECT_TRUE(context.bind_caller());
+    EXPECT_EQ(read_machine().cpus.size(), 1u);
+    EXPECT_EQ(read_machine().cpus.front().id, first);
+  });
+  caller.join();
+}
+
+TEST(Context, WrongCpusAreToldAtOpen) {
+  const Context context({.cpus = "0-x"});
+  const auto model = Model::open("/nowhere", {.context = &context});
+  const std::byte bytes[4] = {};
+  const auto from_memory = Model::open(bytes, {.context = &context});
+  ASSERT_FALSE(from_memory);
+  EXPECT_EQ(from_memory.error().code, Errc::invalid_argument);
+  EXPECT_EQ(from_memory.error().message, "cpus: '0-x' is not a list such as 0-3,8");
+  EXPECT_FALSE(model);
+}
+
+TEST(Context, CpusAreNoBusinessOfLentThreads) {
+  Serial serial;
+  const Context context({.parallel = &serial, .cpus = "nonsense"});
+  EXPECT_TRUE(context.impl()->checked());
+  EXPECT_TRUE(context.impl()->bound_cpus().empty());
 }
 
 }  // namespace

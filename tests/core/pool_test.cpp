@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -14,6 +17,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "core/topology.h"
 
 namespace {
 
@@ -163,6 +168,44 @@ TEST(Pool, UnusedPoolsComeAndGo) {
     Pool pool(4);
     if (i % 2) run(pool, 2, [](int) {});
   }
+}
+
+std::vector<int> usable() {
+  std::vector<int> ids;
+  for (const MachineCpu& cpu : read_machine().cpus) ids.push_back(cpu.id);
+  return ids;
+}
+
+TEST(Pool, BindsItsThreadsAndNotTheCaller) {
+  const std::vector<int> all = usable();
+  Pool pool(3, {{all.back()}, {all.back()}, {all.front()}});
+  std::mutex mutex;
+  std::map<std::thread::id, std::vector<int>> seen;
+  std::atomic<int> inside{0};
+  run(pool, 3, [&](int) {
+    {
+      const std::lock_guard lock(mutex);
+      seen[std::this_thread::get_id()] = usable();
+    }
+    ++inside;
+    while (inside < 3) std::this_thread::yield();  // three threads, one call each
+  });
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[std::this_thread::get_id()], all);
+  seen.erase(std::this_thread::get_id());
+  EXPECT_EQ(std::count_if(seen.begin(), seen.end(), [&](const auto& s) { return s.second == std::vector{all.front()}; }), all.size() > 1 ? 1 : 2);
+  EXPECT_EQ(std::count_if(seen.begin(), seen.end(), [&](const auto& s) { return s.second == std::vector{all.back()}; }), all.size() > 1 ? 1 : 2);
+  EXPECT_EQ(pool.threads_unbound(), 0);
+}
+
+TEST(Pool, RunsWhereTheSystemRefusesToBind) {
+  Pool pool(2, {{}, {100000}});
+  std::atomic<int> inside{0};
+  run(pool, 2, [&](int) {
+    ++inside;
+    while (inside < 2) std::this_thread::yield();
+  });
+  EXPECT_EQ(pool.threads_unbound(), 1);
 }
 
 }  // namespace

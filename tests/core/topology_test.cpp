@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -77,20 +78,96 @@ TEST(Topology, AffinityCounts) {
   EXPECT_EQ(default_workers(m), 1);
 }
 
-TEST(Topology, ListsOfTheKernel) {
-  EXPECT_EQ(first_of_list("0-1\n"), 0);
-  EXPECT_EQ(first_of_list("3,67\n"), 3);
-  EXPECT_EQ(first_of_list("12"), 12);
-  EXPECT_EQ(first_of_list(""), -1);
-  EXPECT_EQ(first_of_list("x"), -1);
-  EXPECT_EQ(first_of_list("-3"), -1);
-  EXPECT_EQ(first_of_list("99999999999999"), -1);
+TEST(Topology, Lists) {
+  using Numbers = std::vector<int>;
+  const std::pair<const char*, Numbers> good[] = {{"0-1\n", {0, 1}}, {"3,67\n", {3, 67}}, {"12", {12}}, {"0-1,3,8-8\n", {0, 1, 3, 8}}, {"8,0-2,1", {0, 1, 2, 8}}, {"262143", {262143}}};
+  for (const auto& [text, numbers] : good) EXPECT_EQ(numbers_of_list(text), numbers) << text;
+  for (const char* bad : {"", "\n", "x", "1-", "1-x", "0;1", "-3", "3-1", "1,", ",1", "0-3 ,8", "0-262144", "99999999999999"}) EXPECT_EQ(numbers_of_list(bad), std::nullopt) << bad;
+  EXPECT_EQ(list_of_numbers({}), "");
+  EXPECT_EQ(list_of_numbers({0, 1, 2, 5, 8, 9}), "0-2,5,8-9");
 }
 
-TEST(Topology, ListsHold) {
-  for (const int n : {0, 1, 3, 8}) EXPECT_TRUE(list_holds("0-1,3,8-8\n", n)) << n;
-  for (const int n : {2, 4, 7, 9, -1}) EXPECT_FALSE(list_holds("0-1,3,8-8\n", n)) << n;
-  for (const char* bad : {"", "\n", "x", "1-", "1-x", "0;1"}) EXPECT_FALSE(list_holds(bad, 1)) << bad;
+// Fast cores 0.. of each node in turn, then their second threads, as two sockets of two nodes are numbered.
+Machine nodes(int count, int cores, int per_core) {
+  Machine m = machine(count * cores, per_core);
+  for (MachineCpu& cpu : m.cpus) cpu.node = cpu.core / cores;
+  return m;
+}
+
+Machine allowing(Machine m, std::vector<int> ids) {
+  for (MachineCpu& cpu : m.cpus) cpu.allowed = std::find(ids.begin(), ids.end(), cpu.id) != ids.end();
+  return m;
+}
+
+Machine sparse() {  // half of a large machine's CPUs went offline: numbers with holes, siblings gone
+  Machine m;
+  for (const int id : {3, 7, 64, 67, 130}) m.cpus.push_back({.id = id, .core = id >= 64 ? id % 64 : id, .allowed = id != 7, .node = id / 64});
+  m.cpus[4].core = 66;
+  return m;
+}
+
+// Placement of `asked` workers (0: of the default number), and what the last one's thread is bound to ("": nothing).
+TEST(Topology, PlacesWorkersOnTheMachine) {
+  struct Row { const char* what; Machine machine; int workers, asked; const char* placement; const char* last_bound; int first_node = -1; };
+  const Row rows[] = {
+      {"one of all", machine(1, 1), 1, 0, "0", ""},
+      {"no siblings, one node: nothing to bind", machine(4, 1), 4, 0, "0 1 2 3", ""},
+      {"fewer asked than cores, nothing to bind", machine(4, 1), 4, 2, "0 1", ""},
+      {"desktop 8 cores 16 threads", machine(8, 2), 8, 0, "0 1 2 3 4 5 6 7", "0-7"},
+      {"any of its cores will do for two", machine(8, 2), 8, 2, "0 1", "0-7"},
+      {"siblings when all cores have one", machine(4, 2), 4, 6, "0 1 2 3 4 5", ""},
+      {"more than there are", machine(2, 2), 2, 5, "0 1 2 3 0", ""},
+      {"laptop of 6 and 8", hybrid(6, 8, 0.5), 6, 0, "0 1 2 3 4 5", "0-5"},
+      {"its slow cores before siblings", hybrid(6, 8, 0.5), 6, 8, "0 1 2 3 4 5 12 13", "0-5,12-19"},
+      {"small laptop of 2 and 8", hybrid(2, 8, 0.5), 10, 0, "0 1 4 5 6 7 8 9 10 11", "0-1,4-11"},
+      {"phone of 4 and 4", hybrid(4, 4, 0.4, 1), 4, 0, "0 1 2 3", "0-3"},
+      {"favoured cores are no kind of their own", hybrid(4, 4, 0.9, 1), 8, 0, "0 1 2 3 4 5 6 7", ""},
+      {"two sockets of two nodes", nodes(4, 2, 2), 8, 0, "0 1 2 3 4 5 6 7", "6-7"},
+      {"within one node", nodes(4, 2, 2), 8, 2, "0 1", "0-1"},
+      {"one node before the next", nodes(4, 2, 2), 8, 3, "0 1 2", "2-3"},
+      {"the caller's node first", nodes(4, 2, 2), 8, 3, "4 5 0", "0-1", 2},
+      {"two nodes, no siblings", nodes(2, 3, 1), 6, 4, "0 1 2 3", "3-5"},
+      {"a node with siblings in use", nodes(2, 2, 2), 4, 5, "0 1 2 3 4", "0-1,4-5"},
+      {"kept on one node", allowing(nodes(2, 4, 1), {4, 5, 6, 7}), 4, 0, "4 5 6 7", ""},
+      {"container on one core's two threads", allowing(machine(8, 2), {2, 10}), 1, 0, "2", "2"},
+      {"the same, two asked for", allowing(machine(8, 2), {2, 10}), 1, 2, "2 10", ""},
+      {"the second threads only", allowing(machine(4, 2), {4, 5, 6, 7}), 4, 0, "4 5 6 7", ""},
+      {"sparse numbers", sparse(), 3, 0, "3 64 130", "130"},
+      {"rented machine that shows two threads of a core", machine(1, 2, 0, true), 2, 0, "0 1", ""},
+      {"quota", machine(8, 2, 2.5), 2, 0, "0 1", "0-7"},
+      {"nothing is known", Machine{}, 1, 0, "", ""},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(default_workers(row.machine), row.workers) << row.what;
+    const int n = row.asked > 0 ? row.asked : row.workers;
+    std::string homes;
+    for (const int id : placement(row.machine, n, row.first_node)) homes += (homes.empty() ? "" : " ") + std::to_string(id);
+    EXPECT_EQ(homes, row.placement) << row.what;
+    const auto bound = bindings(row.machine, n, row.first_node);
+    EXPECT_TRUE(bound.empty() || bound.size() == static_cast<size_t>(n)) << row.what;
+    EXPECT_EQ(bound.empty() ? "" : list_of_numbers(bound.back()), row.last_bound) << row.what;
+  }
+}
+
+TEST(Topology, ChosenCpusAllCount) {
+  const Machine m = *with_chosen(hybrid(2, 2, 0.5), "0,2,5");  // a core's two threads and a slow core
+  EXPECT_EQ(default_workers(m), 3);
+  EXPECT_EQ(placement(m, 4), (std::vector<int>{0, 2, 5, 0}));
+  EXPECT_EQ(bindings(m, 2), (std::vector<std::vector<int>>(2, {0, 2, 5})));
+  EXPECT_EQ(bindings(*with_chosen(machine(2, 1), "0-1"), 1), (std::vector<std::vector<int>>{{0, 1}})) << "asked for, so bound, though it is all";
+  EXPECT_EQ(default_workers(*with_chosen(machine(8, 1, 2), "0-3")), 2) << "the quota counts";
+  EXPECT_EQ(bindings(*with_chosen(nodes(2, 4, 1), "2-5"), 4), (std::vector<std::vector<int>>{{2, 3}, {2, 3}, {4, 5}, {4, 5}}));
+}
+
+TEST(Topology, ChosenCpusMustBeUsable) {
+  const auto message = [](const Machine& m, const char* list) {
+    const auto chosen = with_chosen(m, list);
+    return chosen ? std::string() : chosen.error().message;
+  };
+  EXPECT_EQ(message(machine(4, 1), "0-"), "cpus: '0-' is not a list such as 0-3,8");
+  EXPECT_EQ(message(machine(4, 1), "2-5"), "cpus: '2-5' names 4, but this process may use 0-3");
+  EXPECT_EQ(message(allowing(machine(4, 1), {1, 3}), "3,2"), "cpus: '3,2' names 2, but this process may use 1,3");
+  EXPECT_EQ(message(Machine{}, "0"), "cpus: '0' names 0, but this process may use none");
 }
 
 class FakeSystem : public testing::Test {
@@ -119,6 +196,18 @@ TEST_F(FakeSystem, SiblingsShareACore) {
     write("/sys/devices/system/cpu/cpu" + std::to_string(cpu.id) + "/topology/thread_siblings_list", "5-1023\n");
   const Machine m = read_machine(root_);
   for (const MachineCpu& cpu : m.cpus) EXPECT_EQ(cpu.core, 5);
+}
+
+TEST_F(FakeSystem, NodesHaveCpus) {
+  const auto cpus = read_machine(root_).cpus;
+  for (const MachineCpu& cpu : cpus) EXPECT_EQ(cpu.node, 0);
+  const int last = cpus.back().id;
+  write("/sys/devices/system/node/online", "0,2-3\n");
+  write("/sys/devices/system/node/node0/cpulist", "100000\n");
+  write("/sys/devices/system/node/node2/cpulist", "\n");  // memory without CPUs
+  write("/sys/devices/system/node/node3/cpulist", std::to_string(last) + "\n");
+  EXPECT_EQ(read_machine(root_).cpus.back().node, 3);
+  for (const MachineCpu& cpu : read_machine(root_).cpus) EXPECT_EQ(cpu.node, cpu.id == last ? 3 : 0);
 }
 
 TEST_F(FakeSystem, SpeedIsCapacityThenKindThenClock) {
