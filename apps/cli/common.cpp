@@ -31,6 +31,7 @@ void Common::add(CLI::App& verb, bool with_model) {
   if (with_model) {
     verb.add_option("MODEL", model, "a GGUF file")->required();
     verb.add_option("--cache", cache, "an existing folder that keeps packed weights for the next start")->check(CLI::ExistingDirectory);
+    verb.add_option("--cache-limit", cache_limit, "bytes that our files may take there (suffixes such as GB): the longest unused go")->transform(CLI::AsSizeValue(false))->capture_default_str();
   }
   verb.add_option("--threads", threads, "workers (default: one for each physical core)")->check(CLI::Range(0, 1024));
   verb.add_option("--cpus", cpus, "the CPUs they run on, such as 0-3,8 (default: chosen by the machine's kinds of cores)");
@@ -38,7 +39,7 @@ void Common::add(CLI::App& verb, bool with_model) {
 }
 
 ms::Context Common::context() const {
-  const ms::Context context({.threads = threads, .cpus = cpus, .cache_folder = cache});
+  const ms::Context context({.threads = threads, .cpus = cpus, .cache_folder = cache, .cache_folder_limit = cache_limit});
   context.bind_caller();  // refused: it runs where the system likes, as the pool's threads do
   return context;
 }

@@ -45,6 +45,7 @@ inline void must(ms::Result<void> result) {
 /// Options that every verb has.
 struct Common {
   std::string model, cache, cpus;
+  uint64_t cache_limit = ms::ContextOptions().cache_folder_limit;
   int threads = 0;
   bool json = false;
   void add(CLI::App& verb, bool with_model = true);

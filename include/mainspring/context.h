@@ -78,6 +78,7 @@ struct ContextOptions {
   Level log_level = Level::info;
   std::string cpu_isa{};           ///< caps the instruction set like MAINSPRING_CPU_ISA; empty: what the processor has
   std::string cache_folder{};      ///< an existing folder for packed weights: the next start maps them, and processes share their pages. Empty: none
+  uint64_t cache_folder_limit = uint64_t{32} << 30;  ///< bytes of our files there; beyond it the longest unused go. Files of others are not counted, nor touched
   Cache* cache = nullptr;          ///< the host's own, used in place of the folder
 };
 

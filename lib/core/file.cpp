@@ -146,7 +146,8 @@ Result<void> replace_file(std::string_view path, std::span<const std::span<const
         if (n <= 0) return false;
         left = left.subspan(static_cast<size_t>(n));
       }
-    return ::rename(temporary.c_str(), name.c_str()) == 0;
+    // Before the rename, so that no power cut leaves the name on a file without its bytes.
+    return ::fdatasync(file.get()) == 0 && ::rename(temporary.c_str(), name.c_str()) == 0;
   };
   if (write_all()) return {};
   const int code = errno;

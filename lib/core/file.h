@@ -62,7 +62,7 @@ class ByteSource {
   Buffer owned_;
 };
 
-/// Writes the parts to `path`.tmp and renames it, so that a reader sees the old file or the new one. One writer at a time: a second one fails.
+/// Writes the parts to `path`.tmp, through to the disk, and renames it: a reader sees the old file or the new one, after a power cut too. One writer at a time: a second one fails.
 /// The file is its owner's alone. Errors: io_error, not_found (the folder), invalid_argument (the path).
 Result<void> replace_file(std::string_view path, std::span<const std::span<const std::byte>> parts);
 

@@ -10,7 +10,9 @@
 
 #include "core/bytes.h"
 #include "core/checked.h"
+#include "core/folder.h"
 #include "core/log.h"
+#include "kernel_stamp.h"
 #include "mainspring/version.h"
 
 namespace mainspring::inline v0 {
@@ -19,6 +21,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "panels are in the machine's order");
 
 constexpr std::string_view kMagic = "MSPLAN01";  // the last digits: version of this layout
+constexpr std::string_view kOurs = kMagic.substr(0, 6), kSuffix = ".panels";
 constexpr size_t kHeadBytes = 64, kAlign = 64, kPage = 4096, kLine = 64;
 constexpr uint64_t kMostItems = 1 << 20;
 
@@ -71,8 +74,8 @@ std::unique_ptr<PlanCache> PlanCache::open(const Context& context, std::span<con
     model += ' ';
     paths += source->path() + '\n';
   }
-  cache->key_ = fmt::format("mainspring {} | {} | {}", MAINSPRING_VERSION, device, model);
-  cache->file_name_ = fmt::format("{:016x}.panels", hash(fmt::format("{}{}", paths, device)));
+  cache->key_ = fmt::format("mainspring {} | {} | {} | {}", MAINSPRING_VERSION, MAINSPRING_KERNEL_STAMP, device, model);
+  cache->file_name_ = fmt::format("{:016x}{}", hash(fmt::format("{}{}", paths, device)), kSuffix);
   cache->load();
   return cache;
 }
@@ -98,6 +101,7 @@ void PlanCache::load() {
       return;
     }
     file_ = *std::move(file);
+    mark_used(file_->path());
   }
   if (read_index(file_->bytes())) {
     file_->prefetch(file_->bytes());
@@ -175,11 +179,20 @@ void PlanCache::store(std::vector<Entry> entries) {
     parts.push_back(bytes);
     parts.push_back(bytes_of(zeros).first(round_up(bytes.size(), kAlign) - bytes.size()));
   }
-  Cache* host = context_.options().cache;
-  const auto written = host != nullptr ? host->store(file_name_, parts) : replace_file(context_.options().cache_folder + "/" + file_name_, parts);
+  const ContextOptions& options = context_.options();
+  if (options.cache == nullptr && at > options.cache_folder_limit) {
+    log(context_, Level::warning, "plan cache: {} bytes are not kept, the folder may have {}", at, options.cache_folder_limit);
+    return;
+  }
+  const auto written = options.cache != nullptr ? options.cache->store(file_name_, parts) : replace_file(options.cache_folder + "/" + file_name_, parts);
   if (!written) {
     log(context_, Level::warning, "plan cache: {}", written.error().message);
     return;
+  }
+  if (options.cache == nullptr) {
+    const auto old = files_to_remove(own_files(options.cache_folder, kSuffix, kOurs), options.cache_folder_limit, file_name_);
+    if (const int removed = remove_files(options.cache_folder, old); removed > 0)
+      log(context_, Level::info, "plan cache: {} files that were not used for long are removed", removed);
   }
   log(context_, Level::info, "plan cache: {} matrices, {} bytes kept", all.size(), at);
   items_.clear();  // another plan of this model adds to what was written now

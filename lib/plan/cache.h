@@ -1,5 +1,6 @@
 // Packed weights that outlive the process. In: the context's Cache or folder, the model's sources, the device. Out: panels by name, mapped.
-// A value that does not fit in every respect counts as missing: it is packed anew and stored over. Must not know kernels.
+// A value that does not fit in every respect (the model file, the device, the sources of this build's kernels) counts as missing: it is packed anew and
+// stored over. Must not know kernels.
 #pragma once
 
 #include <map>

@@ -43,6 +43,7 @@ struct Planner {
   Result<void> pack_all(const Packing& packing, const Value& weight, std::byte* panels, bool give_back);
   void find_needed_sources();
   void expect_panels();
+  std::string name_of(const Packing& packing, const Value& weight) const { return store.cache != nullptr ? store.cache->name_of(weight.bytes, packing.layout) : std::string(); }
   bool proved(const Packing& packing, const Value& weight, const std::string& name);
   void keep();
 };
@@ -201,7 +202,7 @@ Result<void> Planner::pack_all(const Packing& packing, const Value& weight, std:
 
 Result<std::shared_ptr<PanelStore::Panels>> Planner::pack(const Packing& packing, const Value& weight, bool give_back) {
   const std::string key = panel_key(weight, packing);
-  const std::string name = store.cache != nullptr ? store.cache->name_of(weight.bytes, packing.layout) : std::string();
+  const std::string name = name_of(packing, weight);
   if (!name.empty() && proved(packing, weight, name))
     if (auto kept = store.get_cached(key, name, packing.bytes)) return kept;
   MAINSPRING_TRY(auto panels, store.get(context, key, packing.bytes, slab));
@@ -253,13 +254,15 @@ void Planner::find_needed_sources() {
   }
 }
 
-/// Adds up what the store does not hold yet.
+/// Adds up what neither the store holds yet nor the cache.
 void Planner::expect_panels() {
   std::set<std::string> seen;
   for (size_t i = 0; i < graph().nodes.size(); ++i)
     for (const Packing& p : plan.bindings[i].packings) {
-      const std::string key = panel_key(value(graph().nodes[i].in[static_cast<size_t>(p.input)]), p);
-      if (seen.insert(key).second && !store.holds(key)) slab.expected += round_up(p.bytes, Buffer::kAlignment);
+      const Value& weight = value(graph().nodes[i].in[static_cast<size_t>(p.input)]);
+      const std::string key = panel_key(weight, p), name = name_of(p, weight);
+      if (!seen.insert(key).second || store.holds(key)) continue;
+      if (name.empty() || !proved(p, weight, name) || store.cache->find(name, p.bytes).data == nullptr) slab.expected += round_up(p.bytes, Buffer::kAlignment);
     }
 }
 

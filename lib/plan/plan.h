@@ -26,7 +26,7 @@ class PanelStore {
     std::string kept_as;   ///< the name in the cache; empty: not to be kept
     std::mutex packing;    ///< held by the plan that packs
     bool packed = false;
-    bool from_cache = false;
+    bool from_cache = false;  ///< explain tells
     bool kept = false;     ///< the cache has them, or could not take them; under `packing`
   };
   /// Where one plan's new panels lie side by side: a matrix of a small model alone is too small for huge pages, many together are not.

@@ -1,5 +1,7 @@
 // The plan in words: node → kernel → bytes → why.
 #include <algorithm>
+#include <map>
+#include <numeric>
 
 #include "core/context_impl.h"
 #include "core/error.h"
@@ -42,8 +44,12 @@ std::string Session::explain(bool json) const {
   }
   if (json) return out + "]";
   const auto barriers = std::count_if(plan.steps.begin(), plan.steps.end(), [](const Step& s) { return !s.beside; });
-  out += fmt::format("{} nodes, {} steps in {} groups; panels {} bytes, source {} bytes, arena {} bytes, state {} bytes\n", plan.nodes.size(), plan.steps.size(), barriers, plan.panel_bytes, plan.source_bytes,
-                     plan.arena_bytes, plan.state_bytes);
+  std::map<const std::byte*, size_t> cached;  // panels that several nodes share count once
+  for (const auto& p : plan.panels)
+    if (p->from_cache) cached[p->data] = p->bytes;
+  const size_t cached_bytes = std::accumulate(cached.begin(), cached.end(), size_t{0}, [](size_t sum, const auto& p) { return sum + p.second; });
+  out += fmt::format("{} nodes, {} steps in {} groups; panels {} bytes ({} of the cache), source {} bytes, arena {} bytes, state {} bytes\n", plan.nodes.size(),
+                     plan.steps.size(), barriers, plan.panel_bytes, cached_bytes, plan.source_bytes, plan.arena_bytes, plan.state_bytes);
   const Context::Impl& host = *impl_->model.context().impl();
   out += fmt::format("{} workers", plan.options.workers);
   if (host.options().parallel != nullptr) out += ", the host's threads";

@@ -2,6 +2,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +12,8 @@
 #include <map>
 
 #include "core/buffer.h"
+#include "core/checked.h"
+#include "core/folder.h"
 #include "runtime/model_impl.h"
 #include "runtime/runner.h"
 
@@ -130,6 +135,78 @@ TEST_F(PlanCaches, ASecondPlanOfAModelWritesOnlyWhatIsNew) {
   const auto exact = *compile(*model.impl(), {true, 1, 1, 64, false}, 32, 1);
   run();
   EXPECT_EQ(packed_, 0u) << "what the first plan kept is still there";
+}
+
+TEST_F(PlanCaches, AFolderStaysBelowItsLimit) {
+  run();
+  const std::string first = the_file();
+  const auto old = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  // Others' files, and names like ours whose bytes aren't: never touched, never counted.
+  const std::string theirs[] = {folder_ + "/model.gguf", folder_ + "/0123456789abcdef.panels", folder_ + "/0123456789abcdeg.panels", folder_ + "/x.panels"};
+  for (const std::string& name : theirs) write(name, std::string(1 << 20, 'x')), fs::last_write_time(name, old);
+  write(folder_ + "/0123456789abcdeg.panels", read(first));
+  const std::string left = folder_ + "/00000000000000aa.panels.tmp";  // by a writer that was killed
+  write(left, read(first));
+  fs::last_write_time(left, old);
+  fs::last_write_time(first, old + std::chrono::minutes(1));
+  const uint64_t one = fs::file_size(first);
+  run({.cpu_isa = "scalar", .cache_folder = folder_, .cache_folder_limit = one * 5});
+  EXPECT_TRUE(fs::exists(first) && fs::exists(left));
+  run();  // marks the first one as used
+  EXPECT_EQ(packed_, 0u);
+  EXPECT_GT(fs::last_write_time(first), old + std::chrono::minutes(2));
+  run({.cpu_isa = "scalar", .cache_folder = folder_, .cache_folder_limit = one * 5});
+  EXPECT_EQ(packed_, 0u);
+  run({.cpu_isa = "avx2", .cache_folder = folder_, .cache_folder_limit = 1});
+  EXPECT_TRUE(fs::exists(first)) << "what could not fit at all is not kept, and nothing goes for it";
+  bytes_ += '\0';  // another file of the model
+  run({.cache_folder = folder_, .cache_folder_limit = one + one / 2});
+  EXPECT_FALSE(fs::exists(left));
+  for (const std::string& name : theirs) EXPECT_TRUE(fs::exists(name)) << name;
+}
+
+TEST(Folders, TheLongestUnusedGoFirst) {
+  const std::vector<FolderFile> files = {{"a", 10, 3}, {"b", 20, 1}, {"c", 30, 2}, {"d", 5, 9}};
+  const auto names = [&](uint64_t limit, const char* keep) {
+    std::string out;
+    for (const FolderFile& f : files_to_remove(files, limit, keep)) out += f.name;
+    return out;
+  };
+  EXPECT_EQ(names(65, "d"), "");
+  EXPECT_EQ(names(64, "d"), "b");
+  EXPECT_EQ(names(45, "d"), "b");
+  EXPECT_EQ(names(44, "d"), "bc");
+  EXPECT_EQ(names(0, "d"), "bca");
+  EXPECT_EQ(names(44, "b"), "c");
+  EXPECT_EQ(names(0, ""), "bcad");
+}
+
+TEST_F(PlanCaches, APartlyFilledCacheTakesMemoryForTheRest) {
+  run();
+  struct Counter final : Allocator {
+    void* allocate(size_t n, size_t alignment) override { return held += n, system_allocator().allocate(n, alignment); }
+    void release(void* p, size_t n, size_t alignment) override { held -= n, system_allocator().release(p, n, alignment); }
+    std::atomic<size_t> held{0};
+  } counter;
+  const std::string path = the_file(), good = read(path);
+  bool in_part = false;
+  for (size_t page = 4096; page + 4096 < good.size(); page += 1 << 16) {
+    std::string bad = good;
+    bad.replace(page, std::min<size_t>(1 << 16, good.size() - page), std::min<size_t>(1 << 16, good.size() - page), '\0');
+    write(path, bad);
+    const Model model = open_file(bytes_, {.allocator = &counter, .cache_folder = folder_});
+    const size_t before = counter.held;
+    const auto plan = *compile(*model.impl(), {false, 2, 1, 64, false}, 64, 64);
+    std::map<const std::byte*, size_t> packed;
+    size_t cached = 0, missing = 0;
+    for (const auto& p : plan->panels)
+      if (p->from_cache) ++cached;
+      else packed[p->data] = round_up(p->bytes, Buffer::kAlignment);
+    for (const auto& [data, n] : packed) missing += n;
+    EXPECT_EQ(counter.held - before, missing) << page;
+    in_part |= cached > 0 && missing > 0;
+  }
+  EXPECT_TRUE(in_part);
 }
 
 struct HostCache final : Cache {
