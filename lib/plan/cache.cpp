@@ -1,8 +1,9 @@
 // The file: head (kHeadBytes), index (key, then an item for each matrix), panels, each at a multiple of 64. Little-endian like the machines that map it.
 //
 // What is checked: head and index have a checksum of all their bytes. A checksum of all panels would read the file once more before the first
-// token, so of each panel's bytes one cache line of every 4 KiB is: what goes wrong with files (a page not written when the power went, a file cut
-// short) goes wrong by pages. Someone who changes panels on purpose could as well change the model; files of other users are not taken.
+// token, and a line of every page takes a fifth of a second start; so of each panel's bytes one cache line of every 64 KiB is, which is also as much as the
+// system maps at one fault. The file is on the disk before it has its name, so what this must find is a disk or a copy that lost a stretch.
+// Someone who changes panels on purpose could as well change the model; files of other users are not taken.
 #include "plan/cache.h"
 
 #include <bit>
@@ -20,9 +21,9 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "panels are in the machine's order");
 
-constexpr std::string_view kMagic = "MSPLAN01";  // the last digits: version of this layout
+constexpr std::string_view kMagic = "MSPLAN02";  // the last digits: version of this layout
 constexpr std::string_view kOurs = kMagic.substr(0, 6), kSuffix = ".panels";
-constexpr size_t kHeadBytes = 64, kAlign = 64, kPage = 4096, kLine = 64;
+constexpr size_t kHeadBytes = 64, kAlign = 64, kPage = 4096, kStride = 65536, kLine = 64;
 constexpr uint64_t kMostItems = 1 << 20;
 
 /// Not against malice: finds accidents. Words are mixed by an odd multiplier and a rotation.
@@ -37,10 +38,10 @@ uint64_t hash(std::span<const std::byte> bytes, uint64_t h = 0x9e3779b97f4a7c15u
 
 uint64_t hash(std::string_view text) { return hash(std::as_bytes(std::span(text))); }
 
-/// A line of each page, and the last one.
+/// A line of each stride, and the last one.
 uint64_t sample(std::span<const std::byte> bytes) {
   uint64_t h = bytes.size();
-  for (size_t at = 0; at < bytes.size(); at += kPage) h = hash(bytes.subspan(at, std::min(kLine, bytes.size() - at)), h);
+  for (size_t at = 0; at < bytes.size(); at += kStride) h = hash(bytes.subspan(at, std::min(kLine, bytes.size() - at)), h);
   return hash(bytes.last(std::min(kLine, bytes.size())), h);
 }
 

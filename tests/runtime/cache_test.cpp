@@ -76,9 +76,12 @@ TEST_F(PlanCaches, TheSecondStartPacksNothingAndHasTheSameBits) {
 TEST_F(PlanCaches, ADamagedFileIsReplaced) {
   run();
   const std::string path = the_file(), good = read(path);
-  std::vector<std::string> bad = {"", "MSPLAN01", good.substr(0, 64), good.substr(0, good.size() / 2), good.substr(0, good.size() - 1), good + "x"};
+  std::vector<std::string> bad = {"", "MSPLAN02", good.substr(0, 64), good.substr(0, good.size() / 2), good.substr(0, good.size() - 1), good + "x"};
   for (const size_t at : {size_t{0}, size_t{9}, size_t{17}, size_t{25}, size_t{33}, size_t{70}, size_t{200}}) bad.push_back(good), bad.back()[at] ^= 0x40;
-  for (size_t page = 4096; page < good.size(); page += 4096) bad.push_back(good), bad.back().replace(page, std::min<size_t>(4096, good.size() - page), std::min<size_t>(4096, good.size() - page), '\0');
+  for (size_t at = 4096; at < good.size(); at += 4096) {  // lost stretches, wherever they begin
+    const size_t n = std::min<size_t>(65536, good.size() - at);
+    bad.push_back(good), bad.back().replace(at, n, n, '\0');
+  }
   size_t replaced = 0;
   for (size_t i = 0; i < std::min<size_t>(bad.size(), 60); ++i) {
     write(path, bad[i]);
