@@ -12,6 +12,7 @@
 #include "core/buffer.h"
 #include "cpu/bind/bind.h"
 #include "cpu/kernels/attention/attention.h"
+#include "quant/kv_block.h"
 
 namespace bench {
 namespace {
@@ -25,10 +26,10 @@ struct Shape {
   int64_t depth, rows;  ///< rows at positions depth … depth + rows - 1
 
   int64_t blocks() const { return (depth + rows + kKvBlock - 1) / kKvBlock; }
-  size_t block_bytes() const { return static_cast<size_t>(kv_heads * d * kKvBlock * info_of(kv).bytes); }
+  size_t block_bytes() const { return static_cast<size_t>(kv_heads * kv_head_bytes(kv, d)); }
 };
 
-/// The pool as blocks, keys in its first half and values in the second: every 16-bit word 0x2c2c is a small number, as f16 and in f32.
+/// The pool as blocks, keys in its first half and values in the second: every 16-bit word 0x2c2c is a small number, as f16, in f32 and in q8_0.
 struct Cache {
   std::byte *keys, *values;
   int64_t blocks;
@@ -90,7 +91,7 @@ void run(benchmark::State& state, const Shape& s) {
   }
   const int64_t seen = s.rows * s.depth + s.rows * (s.rows + 1) / 2;  // pairs of row and position
   report(state, s.kernel->isa,
-         {static_cast<double>((s.depth + s.rows) * 2 * s.kv_heads * s.d * info_of(s.kv).bytes), 4.0 * static_cast<double>(seen * s.heads * s.d), false});
+         {static_cast<double>((s.depth + s.rows) * 2 * s.kv_heads * kv_head_bytes(s.kv, s.d) / kKvBlock), 4.0 * static_cast<double>(seen * s.heads * s.d), false});
 }
 
 }  // namespace
@@ -100,7 +101,7 @@ void register_attention() {
   struct Rows { const char* name; int64_t depth, rows; };
   for (const AttentionKernel& k : attention_kernels()) {
     if (!detect_isa().has(k.isa)) continue;
-    for (const DType kv : {DType::f16, DType::f32})
+    for (const DType kv : {DType::f16, DType::q8_0, DType::f32})
       for (const Heads& h : {Heads{9, 3, 64}, {32, 8, 128}})  // SmolLM2-135M, Llama 3 8B
         for (const Rows& r : {Rows{"decode", 255, 1}, {"decode", 2047, 1}, {"prefill", 0, 64}, {"prefill", 0, 512}}) {
           const Shape s{&k, kv, h.heads, h.kv_heads, h.d, r.depth, r.rows};

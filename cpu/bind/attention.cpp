@@ -6,11 +6,12 @@
 #include "core/checked.h"
 #include "cpu/bind/bind.h"
 #include "cpu/kernels/attention/attention.h"
+#include "quant/kv_block.h"
 
 namespace mainspring::inline v0::cpu {
 namespace {
 
-static_assert(kAttentionBlock == kKvBlock && kAttentionSplit % kKvBlock == 0);
+static_assert(kAttentionBlock == kKvBlock && kAttentionGroup == kKvGroup && kAttentionSplit % kKvBlock == 0);
 
 /// Scratch for partial results: this much, or what one row of the longest context needs if that is more, at most what any step needs.
 constexpr int64_t kScratchBudget = 8 << 20;
@@ -271,8 +272,8 @@ Result<void> check(const BindRequest& request) {
   if (request.in.size() < 3 || request.out.empty()) return unsupported("attention: {} operands, expected q, keys and values", request.in.size());
   const Operand &q = request.in[0], &keys = request.in[1], &values = request.in[2], &out = request.out[0];
   if (q.dtype != DType::f32 || out.dtype != DType::f32) return unsupported("attention: q is {}, expected f32", name_of(q.dtype));
-  if (keys.dtype != values.dtype || (keys.dtype != DType::f32 && keys.dtype != DType::f16))
-    return unsupported("attention: keys are {} and values {}, expected both f32 or both f16", name_of(keys.dtype), name_of(values.dtype));
+  if (keys.dtype != values.dtype || !is_kv_dtype(keys.dtype))
+    return unsupported("attention: keys are {} and values {}, expected both f32, f16 or q8_0", name_of(keys.dtype), name_of(values.dtype));
   if (q.dims.size() != 3 || keys.dims.size() != 4 || values.dims.size() != 4)
     return unsupported("attention: ranks {}, {} and {}, expected 3, 4 and 4", q.dims.size(), keys.dims.size(), values.dims.size());
   if (request.in.size() > 3 && request.in[3] && request.in[3].dtype != DType::f32)
@@ -296,17 +297,16 @@ Result<KernelBinding> bind_attention(const BindRequest& request, IsaSet isa) {
   a->values = values.ref;
   if (request.in.size() > 3) a->sinks = request.in[3].ref;
   a->fn = kernel.fn;
-  a->walk = keys.dtype == DType::f16 ? kernel.fn->walk_f16 : kernel.fn->walk_f32;
+  a->walk = keys.dtype == DType::f16 ? kernel.fn->walk_f16 : keys.dtype == DType::q8_0 ? kernel.fn->walk_q8 : kernel.fn->walk_f32;
   a->heads = q.dims[1].times;
   a->kv_heads = keys.dims[1].times;
   a->group = a->heads / a->kv_heads;
   a->dk = q.dims[2].times;
   a->dv = values.dims[3].times;
-  const int64_t element = info_of(keys.dtype).bytes;
-  a->key_block = keys.row_stride * element;
-  a->key_head = a->dk * kAttentionBlock * element;
-  a->value_block = values.row_stride * element;
-  a->value_head = a->dv * kAttentionBlock * element;
+  a->key_block = kv_block_bytes(keys.dtype, keys.row_stride, a->dk);
+  a->key_head = kv_head_bytes(keys.dtype, a->dk);
+  a->value_block = kv_block_bytes(values.dtype, values.row_stride, a->dv);
+  a->value_head = kv_head_bytes(values.dtype, a->dv);
   a->window = attrs.i("window", 0);
   a->causal = attrs.i("causal", 1) != 0;
   a->scale = static_cast<float>(attrs.f("scale", 1));

@@ -1,11 +1,14 @@
 // Writes new keys and values into their blocks: keys transposed, [head_dim, 64], values as rows. A tile is the rows of a segment that fall
-// into one block, for some heads. f16 by rounding to nearest even, the same bits on every instruction set.
+// into one block, for some heads. f16 by rounding to nearest even, q8_0 by the quantiser of q8_rows: the same bits on every instruction set.
 #include <algorithm>
 #include <cstring>
 
 #include "core/checked.h"
 #include "cpu/bind/bind.h"
 #include "cpu/kernels/attention/attention.h"
+#include "cpu/kernels/qgemm/qgemm.h"
+#include "quant/kv_block.h"
+#include "quant/q8_rows.h"
 
 namespace mainspring::inline v0::cpu {
 namespace {
@@ -16,8 +19,9 @@ struct KvStore {
   Arg x;
   Ref state;
   void (*to_f16)(const float*, uint16_t*, int64_t);
+  QuantizeRowFn to_q8;
   int64_t heads, d, tile_heads, head_tiles;
-  int64_t block_bytes;
+  int64_t block_bytes, head_bytes;
   bool values;
 };
 
@@ -33,20 +37,56 @@ int64_t tiles(const void* params, const StepEnv& env) {
   return n * static_cast<const KvStore*>(params)->head_tiles;
 }
 
-/// Rows [first, last) of the segment, which stand in one block, for one head. T: uint16_t (f16) or float.
+/// Rows [first, last) of a segment, which stand in one block, for one head.
+struct Part {
+  const Segment& segment;
+  int64_t first, last, head;
+  int64_t slot() const { return (segment.first_position + first) % kKvBlock; }
+};
+
+/// n rows of d, `stride` elements apart, as columns of a plane from `slot` on.
 template <class T>
-void store_head(const KvStore& p, const StepEnv& env, const Segment& s, int64_t first, int64_t last, int64_t head, T* block, T* row) {
-  const int64_t slot = (s.first_position + first) % kKvBlock, d = p.d;
-  for (int64_t r = first; r < last; ++r) {
-    const float* x = p.x.row<float>(env, s.first_row + r) + head * d;
-    T* to = p.values ? block + (slot + r - first) * d : row + (r - first) * d;
+void store_columns(const T* rows, int64_t stride, int64_t n, int64_t d, T* plane, int64_t slot) {
+  for (int64_t i = 0; i < d; ++i)
+    for (int64_t t = 0; t < n; ++t) plane[i * kKvBlock + slot + t] = rows[t * stride + i];
+}
+
+/// T: uint16_t (f16) or float.
+template <class T>
+void store_head(const KvStore& p, const StepEnv& env, const Part& part, std::byte* head, std::byte* scratch) {
+  const int64_t d = p.d;
+  T* to = p.values ? reinterpret_cast<T*>(head) + part.slot() * d : reinterpret_cast<T*>(scratch);
+  for (int64_t r = part.first; r < part.last; ++r, to += d) {
+    const float* x = p.x.row<float>(env, part.segment.first_row + r) + part.head * d;
     if constexpr (sizeof(T) == 2) p.to_f16(x, to, d);
     else std::memcpy(to, x, static_cast<size_t>(d) * sizeof(float));
   }
-  if (p.values) return;
-  const int64_t n = last - first;
-  for (int64_t i = 0; i < d; ++i)
-    for (int64_t t = 0; t < n; ++t) block[i * kKvBlock + slot + t] = row[t * d + i];
+  if (!p.values) store_columns(reinterpret_cast<const T*>(scratch), d, part.last - part.first, d, reinterpret_cast<T*>(head), part.slot());
+}
+
+/// q8_0. Scratch: rows of q8_rows, then a row of floats where d is filled up.
+template <>
+void store_head<int8_t>(const KvStore& p, const StepEnv& env, const Part& part, std::byte* head, std::byte* scratch) {
+  const int64_t d = p.d, groups = kv_groups(d), padded = groups * kKvGroup, n = part.last - part.first, slot = part.slot();
+  const auto stride = static_cast<int64_t>(q8_rows_stride(padded));
+  float* filled = reinterpret_cast<float*>(scratch + kKvBlock * stride);
+  std::fill(filled + d, filled + padded, 0.0f);
+  for (int64_t t = 0; t < n; ++t) {
+    const float* x = p.x.row<float>(env, part.segment.first_row + part.first + t) + part.head * d;
+    if (d != padded) x = static_cast<const float*>(std::memcpy(filled, x, static_cast<size_t>(d) * sizeof(float)));
+    p.to_q8(x, padded, scratch + t * stride);
+  }
+  const std::byte* scales = scratch + q8_rows_d(padded);
+  std::byte* head_scales = head + kKvBlock * d;
+  if (!p.values) {
+    store_columns(reinterpret_cast<const int8_t*>(scratch), stride, n, d, reinterpret_cast<int8_t*>(head), slot);
+    store_columns(reinterpret_cast<const float*>(scales), stride / 4, n, groups, reinterpret_cast<float*>(head_scales), slot);
+    return;
+  }
+  for (int64_t t = 0; t < n; ++t) {
+    std::memcpy(head + (slot + t) * d, scratch + t * stride, static_cast<size_t>(d));
+    std::memcpy(head_scales + (slot + t) * groups * 4, scales + t * stride, static_cast<size_t>(groups) * 4);
+  }
 }
 
 template <class T>
@@ -63,10 +103,9 @@ void run(const void* params, const StepEnv& env, int64_t tile, int worker) {
     const int64_t b = s.first_position / kKvBlock + tile;
     const int64_t first = std::max<int64_t>(0, b * kKvBlock - s.first_position), last = std::min<int64_t>(s.rows, (b + 1) * kKvBlock - s.first_position);
     const int32_t block = env.info.block_table[int64_t{s.sequence} * env.info.blocks_per_sequence + b];
-    T* to = reinterpret_cast<T*>(env.at(p.state) + block * p.block_bytes);
-    T* row = reinterpret_cast<T*>(env.scratch(worker));
+    std::byte* to = env.at(p.state) + block * p.block_bytes;
     const int64_t end = std::min(p.heads, (head_tile + 1) * p.tile_heads);
-    for (int64_t h = head_tile * p.tile_heads; h < end; ++h) store_head(p, env, s, first, last, h, to + h * p.d * kKvBlock, row);
+    for (int64_t h = head_tile * p.tile_heads; h < end; ++h) store_head<T>(p, env, {s, first, last, h}, to + h * p.head_bytes, env.scratch(worker));
     return;
   }
 }
@@ -77,7 +116,7 @@ Result<KernelBinding> bind_kv_store(const BindRequest& request, IsaSet isa) {
   if (request.in.size() < 2) return unsupported("kv_store: {} operands, expected the state and x", request.in.size());
   const Operand &state = request.in[0], &x = request.in[1];
   if (x.dtype != DType::f32) return unsupported("kv_store: x is {}, expected f32", name_of(x.dtype));
-  if (state.dtype != DType::f32 && state.dtype != DType::f16) return unsupported("kv_store: the state is {}, expected f32 or f16", name_of(state.dtype));
+  if (!is_kv_dtype(state.dtype)) return unsupported("kv_store: the state is {}, expected f32, f16 or q8_0", name_of(state.dtype));
   if (state.state != StateKind::kv_keys && state.state != StateKind::kv_values) return unsupported("kv_store: the state holds neither keys nor values");
   if (x.dims.size() != 3 || state.dims.size() != 4) return unsupported("kv_store: ranks {} and {}, expected 4 and 3", state.dims.size(), x.dims.size());
   const AttentionKernel& kernel = select_attention(isa);
@@ -85,14 +124,20 @@ Result<KernelBinding> bind_kv_store(const BindRequest& request, IsaSet isa) {
   p.x = arg_of(x);
   p.state = state.ref;
   p.to_f16 = kernel.fn->to_f16;
+  p.to_q8 = select_quantize(DType::q8_rows, isa);
   p.heads = x.dims[1].times;
   p.d = x.dims[2].times;
   p.values = state.state == StateKind::kv_values;
-  p.block_bytes = state.row_stride * info_of(state.dtype).bytes;
+  p.block_bytes = kv_block_bytes(state.dtype, state.row_stride, p.d);
+  p.head_bytes = kv_head_bytes(state.dtype, p.d);
   p.tile_heads = std::clamp<int64_t>(kTileElements / std::max<int64_t>(1, p.d * kKvBlock), 1, std::max<int64_t>(1, p.heads));
   p.head_tiles = ceil_div(p.heads, p.tile_heads);
-  KernelBinding b = one_step(fmt::format("kv_store.{}.{}", kernel.name, name_of(state.dtype)), p, state.dtype == DType::f16 ? run<uint16_t> : run<float>, tiles);
-  b.worker_scratch_bytes = p.values ? 0 : static_cast<size_t>(p.d * kKvBlock * info_of(state.dtype).bytes);
+  const bool q8 = state.dtype == DType::q8_0;
+  const Run step = q8 ? run<int8_t> : state.dtype == DType::f16 ? run<uint16_t> : run<float>;
+  KernelBinding b = one_step(fmt::format("kv_store.{}.{}", kernel.name, name_of(state.dtype)), p, step, tiles);
+  const int64_t padded = kv_groups(p.d) * kKvGroup;
+  if (q8) b.worker_scratch_bytes = static_cast<size_t>(kKvBlock) * q8_rows_stride(padded) + static_cast<size_t>(padded) * sizeof(float);
+  else if (!p.values) b.worker_scratch_bytes = static_cast<size_t>(p.head_bytes);
   return b;
 }
 

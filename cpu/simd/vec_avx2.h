@@ -34,6 +34,12 @@ inline Vec load_n(const uint16_t* p, int n) {
   for (int i = 0; i < n; ++i) t[i] = p[i];
   return load(t);
 }
+inline Vec load(const int8_t* p) { return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))))}; }
+inline Vec load_n(const int8_t* p, int n) {
+  int8_t t[8] = {};
+  for (int i = 0; i < n; ++i) t[i] = p[i];
+  return load(t);
+}
 inline void store_n(uint16_t* p, Vec a, int n) {
   alignas(16) uint16_t t[8];
   store(t, a);

@@ -73,6 +73,12 @@ inline Vec load_n(const uint16_t* p, int n) {
   for (int i = 0; i < n; ++i) t[i] = p[i];
   return load(t);
 }
+inline Vec load(const int8_t* p) { return {Vec::Reg{static_cast<float>(p[0]), static_cast<float>(p[1]), static_cast<float>(p[2]), static_cast<float>(p[3])}}; }
+inline Vec load_n(const int8_t* p, int n) {
+  int8_t t[4] = {};
+  for (int i = 0; i < n; ++i) t[i] = p[i];
+  return load(t);
+}
 inline void store(uint16_t* p, Vec a) {
   for (int i = 0; i < 4; ++i) p[i] = f16_bits(a.v[i]);
 }

@@ -1,49 +1,72 @@
 // Attention over the paged cache. Block b of a sequence (64 tokens, cut at absolute positions) is block_table[sequence, b] of the state.
 //
-// kv_store(state kv_keys [B,h,d,64] or kv_values [B,h,64,d], f32 or f16; x [n,h,d]) -> state'
+// kv_store(state kv_keys [B,h,d,64] or kv_values [B,h,64,d], f32, f16 or q8_0 (quant/kv_block.h); x [n,h,d]) -> state'
 //   attrs values (0): 1 where the state holds values; needed where d is 64, when the two layouts look alike
-//   writes each row at its position; f16 rounds to nearest even
+//   writes each row at its position; f16 rounds to nearest even, q8_0 as q8_rows
 // attention(q [n,H,dk], keys [B,h,dk,64], values [B,h,64,dv], sinks? [H]) -> [n,H,dv]
 //   attrs scale (1), window (0: none), softcap (0: none), causal (1)
 //   s_j = scale * q·k_j, or softcap * tanh(s_j / softcap); y = Σ exp(s_j) v_j / (Σ exp(s_j) + exp(sinks[head])) over the visible j:
 //   j <= p where causal, else j up to the last position of the row's segment; p - j < window where there is one. Head i reads head i/(H/h).
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "ops/op.h"
 #include "ops/shape.h"
 #include "ops/view.h"
 #include "quant/half.h"
+#include "quant/kv_block.h"
 
 namespace mainspring::inline v0 {
 namespace {
 
-/// One cache of keys or values. Blocks lie row_stride elements apart; inside they are dense.
+/// One cache of keys or values: rows of d floats in and out. Blocks lie row_stride elements apart; inside they are dense.
 class Cache {
  public:
-  Cache(const TensorView& v, bool values, const StepInfo& step) : view_(v), step_(step) {
-    const int64_t d = v.shape[values ? 3 : 2];
-    head_ = d * kKvBlock;
-    token_ = values ? d : 1;
-    element_ = values ? 1 : kKvBlock;
+  Cache(const TensorView& v, bool values, const StepInfo& step) : view_(v), step_(step), values_(values), d_(v.shape[values ? 3 : 2]) {}
+
+  void read(int32_t sequence, int64_t position, int64_t head, float* x) const {
+    const std::byte* base = head_of(sequence, position, head);
+    const int64_t t = position % kKvBlock, groups = kv_groups(d_);
+    const float* scales = reinterpret_cast<const float*>(base + kKvBlock * d_);
+    for (int64_t i = 0; i < d_; ++i) {
+      const int64_t at = index(t, i, d_);
+      if (view_.dtype == DType::f16) x[i] = f16_to_f32(reinterpret_cast<const uint16_t*>(base)[at]);
+      else if (view_.dtype == DType::q8_0) x[i] = static_cast<float>(reinterpret_cast<const int8_t*>(base)[at]) * scales[index(t, i / kKvGroup, groups)];
+      else x[i] = reinterpret_cast<const float*>(base)[at];
+    }
   }
-  /// Where element 0 of a token's head lies; element i is i * step() further.
-  int64_t at(int32_t sequence, int64_t position, int64_t head) const {
-    const int64_t block = step_.block_table[int64_t{sequence} * step_.blocks_per_sequence + position / kKvBlock];
-    return block * view_.row_stride + head * head_ + position % kKvBlock * token_;
-  }
-  int64_t step() const { return element_; }
-  double read(int64_t at) const { return static_cast<double>(view_.dtype == DType::f16 ? f16_to_f32(view_.as<uint16_t>()[at]) : view_.as<float>()[at]); }
-  void write(int64_t at, float x) const {
-    if (view_.dtype == DType::f16) view_.as<uint16_t>()[at] = f32_to_f16(x);
-    else view_.as<float>()[at] = x;
+  void write(int32_t sequence, int64_t position, int64_t head, const float* x) const {
+    std::byte* base = head_of(sequence, position, head);
+    const int64_t t = position % kKvBlock, groups = kv_groups(d_), padded = groups * kKvGroup;
+    if (view_.dtype != DType::q8_0) {
+      for (int64_t i = 0; i < d_; ++i)
+        if (view_.dtype == DType::f16) reinterpret_cast<uint16_t*>(base)[index(t, i, d_)] = f32_to_f16(x[i]);
+        else reinterpret_cast<float*>(base)[index(t, i, d_)] = x[i];
+      return;
+    }
+    std::vector<float> filled(x, x + d_), row(q8_rows_stride(padded) / sizeof(float));
+    filled.resize(static_cast<size_t>(padded));
+    quantise_row(DType::q8_rows, filled.data(), padded, row.data());
+    const auto* bytes = reinterpret_cast<const std::byte*>(row.data());
+    for (int64_t i = 0; i < d_; ++i) base[index(t, i, d_)] = bytes[i];
+    for (int64_t g = 0; g < groups; ++g)
+      std::memcpy(base + kKvBlock * d_ + index(t, g, groups) * static_cast<int64_t>(sizeof(float)), bytes + q8_rows_d(padded) + static_cast<size_t>(g) * sizeof(float), sizeof(float));
   }
 
  private:
+  std::byte* head_of(int32_t sequence, int64_t position, int64_t head) const {
+    const int64_t block = step_.block_table[int64_t{sequence} * step_.blocks_per_sequence + position / kKvBlock];
+    return view_.data + block * kv_block_bytes(view_.dtype, view_.row_stride, d_) + head * kv_head_bytes(view_.dtype, d_);
+  }
+  /// Where element i of `of` of token t lies in its plane.
+  int64_t index(int64_t t, int64_t i, int64_t of) const { return values_ ? t * of + i : i * kKvBlock + t; }
+
   const TensorView& view_;
   const StepInfo& step_;
-  int64_t head_, token_, element_;
+  bool values_;
+  int64_t d_;
 };
 
 /// Extents of a cache of either kind: heads and head size.
@@ -73,14 +96,12 @@ Result<std::vector<ValueInfo>> infer_kv_store(const OpCall& c) {
 void reference_kv_store(const OpArgs& a) {
   const TensorView& state = a.out[0];
   const Rows<float> x(a.in[1]);
-  const int64_t heads = a.in[1].shape[1], d = x.length();
+  const int64_t heads = a.in[1].shape[1];
   const bool values = a.attrs.has("values") ? a.attrs.i("values") != 0 : state.shape[3] != kKvBlock;
   const Cache cache(state, values, a.step);
   for (const Segment& s : a.step.segments)
     for (int64_t t = 0; t < s.rows; ++t)
-      for (int64_t h = 0; h < heads; ++h)
-        for (int64_t i = 0, at = cache.at(s.sequence, s.first_position + t, h); i < d; ++i, at += cache.step())
-          cache.write(at, x[(s.first_row + t) * heads + h][i]);
+      for (int64_t h = 0; h < heads; ++h) cache.write(s.sequence, s.first_position + t, h, x[(s.first_row + t) * heads + h]);
 }
 
 Result<std::vector<ValueInfo>> infer_attention(const OpCall& c) {
@@ -115,11 +136,12 @@ void attend(const OpArgs& a, const Segment& s, Visible seen, const float* q, int
   const double scale = a.attrs.f("scale", 1), softcap = a.attrs.f("softcap", 0);
   const float* sinks = a.in[3].as<float>();
   double top = sinks ? static_cast<double>(sinks[head]) : -std::numeric_limits<double>::infinity();
+  std::vector<float> row(static_cast<size_t>(std::max(dk, dv)));
   scores.clear();
   for (int64_t j = seen.first; j <= seen.last; ++j) {
     double score = 0;
-    const int64_t at = keys.at(s.sequence, j, kv_head);
-    for (int64_t i = 0; i < dk; ++i) score += static_cast<double>(q[i]) * keys.read(at + i * keys.step());
+    keys.read(s.sequence, j, kv_head, row.data());
+    for (int64_t i = 0; i < dk; ++i) score += static_cast<double>(q[i]) * static_cast<double>(row[static_cast<size_t>(i)]);
     score *= scale;
     if (softcap != 0) score = softcap * std::tanh(score / softcap);
     scores.push_back(score);
@@ -129,8 +151,8 @@ void attend(const OpArgs& a, const Segment& s, Visible seen, const float* q, int
   for (double& score : scores) sum += score = std::exp(score - top);
   std::vector<double> mix(static_cast<size_t>(dv));
   for (int64_t j = seen.first; j <= seen.last; ++j) {
-    const int64_t at = values.at(s.sequence, j, kv_head);
-    for (int64_t i = 0; i < dv; ++i) mix[static_cast<size_t>(i)] += scores[static_cast<size_t>(j - seen.first)] * values.read(at + i * values.step());
+    values.read(s.sequence, j, kv_head, row.data());
+    for (size_t i = 0; i < mix.size(); ++i) mix[i] += scores[static_cast<size_t>(j - seen.first)] * static_cast<double>(row[i]);
   }
   for (int64_t i = 0; i < dv; ++i) y[i] = static_cast<float>(mix[static_cast<size_t>(i)] / sum);
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/checked.h"
+#include "quant/kv_block.h"
 #include "quant/quant.h"
 
 namespace mainspring::inline v0 {
@@ -91,9 +92,8 @@ Result<const ValueInfo*> Want::state(size_t i, const char* name, StateKind kind,
   if (!has(i)) return fail("input {} ({}) is absent, expected {}", i, name, kinds[static_cast<int>(kind)]);
   const ValueInfo& v = in(i);
   if (v.state != kind) return fail("{} is {}, expected {}", name, kinds[static_cast<int>(v.state)], kinds[static_cast<int>(kind)]);
-  const bool half = kind != StateKind::recurrent && v.dtype == DType::f16;
-  if (v.dtype != DType::f32 && !half)
-    return fail("{} is {}, expected f32{}", name, text_of(v), kind == StateKind::recurrent ? "" : " or f16");
+  if (is_kv(kind) ? !is_kv_dtype(v.dtype) : v.dtype != DType::f32)
+    return fail("{} is {}, expected f32{}", name, text_of(v), is_kv(kind) ? ", f16 or q8_0" : "");
   MAINSPRING_TRY_VOID(sane(v, name, rank, rank));
   return &v;
 }

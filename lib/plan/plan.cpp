@@ -8,6 +8,7 @@
 
 #include "core/checked.h"
 #include "core/error.h"
+#include "quant/kv_block.h"
 #include "quant/q8_rows.h"
 
 namespace mainspring::inline v0 {
@@ -339,6 +340,10 @@ size_t max_bytes(const Graph& graph, const Value& value) {
   for (const Symbol& s : graph.symbols) maxima.push_back(s.max);
   size_t rows = value.dims.empty() ? 1 : static_cast<size_t>(value.dims[0].at(maxima));
   if (is_quantised_rows(value.dtype)) return rows * static_cast<size_t>(dense_row_stride(value));
+  if (is_kv(value.state_kind)) {
+    const int64_t d = value.dims[value.state_kind == StateKind::kv_keys ? 2 : 3].times;
+    return rows * static_cast<size_t>(kv_block_bytes(value.dtype, dense_row_stride(value), d));
+  }
   const DTypeInfo info = info_of(value.dtype);
   const size_t elements = rows * static_cast<size_t>(dense_row_stride(value));
   return (elements + static_cast<size_t>(info.block) - 1) / static_cast<size_t>(info.block) * static_cast<size_t>(info.bytes);

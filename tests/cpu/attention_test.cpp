@@ -12,6 +12,8 @@
 #include "cpu/bind/bind.h"
 #include "cpu/kernels/attention/attention.h"
 #include "quant/half.h"
+#include "quant/kv_block.h"
+#include "quant/q8_rows.h"
 
 namespace {
 
@@ -82,9 +84,8 @@ class Cache {
     table_.resize(static_cast<size_t>(n));
     std::iota(table_.begin(), table_.end(), 1);  // block 0 stays garbage
     std::shuffle(table_.begin(), table_.end(), std::mt19937(manner.blocks));
-    const size_t element = static_cast<size_t>(info_of(s_.kv).bytes);
-    keys_.assign(static_cast<size_t>((n + 1) * s_.kv_heads * s_.dk * kKvBlock) * element, std::byte{0xff});  // NaN in f16 and f32
-    values_.assign(static_cast<size_t>((n + 1) * s_.kv_heads * s_.dv * kKvBlock) * element, std::byte{0xff});
+    keys_.assign(static_cast<size_t>((n + 1) * s_.kv_heads * kv_head_bytes(s_.kv, s_.dk)), std::byte{0xff});  // NaN in f16, f32 and scales
+    values_.assign(static_cast<size_t>((n + 1) * s_.kv_heads * kv_head_bytes(s_.kv, s_.dv)), std::byte{0xff});
     std::mt19937 random(77);
     for (int64_t h = 0; h < s_.heads; ++h) sinks.push_back(std::normal_distribution<float>()(random));
     bind(IsaSet{}.with(kernel.isa), n + 1);
@@ -108,7 +109,8 @@ class Cache {
     }
     std::vector<float> y(static_cast<size_t>(row * s_.heads * s_.dv), kNaN);
     std::vector<std::byte> scratch(attention_.scratch_bytes + 64, std::byte{0xff});
-    const int64_t stride = static_cast<int64_t>((std::max({attention_.worker_scratch_bytes, keys_store_.worker_scratch_bytes, size_t{64}}) + 63) / 64 * 64);
+    const size_t most = std::max({attention_.worker_scratch_bytes, keys_store_.worker_scratch_bytes, values_store_.worker_scratch_bytes, size_t{64}});
+    const int64_t stride = static_cast<int64_t>((most + 63) / 64 * 64);
     std::vector<std::byte> private_memory(static_cast<size_t>(stride * manner_.workers) + 64, std::byte{0xff});
     const int64_t symbols[] = {row};
     StepEnv env;
@@ -200,9 +202,29 @@ class Cache {
   KernelBinding keys_store_, values_store_, attention_;
 };
 
-float stored(const Shape3& s, float x) { return s.kv == DType::f16 ? f16_to_f32(f32_to_f16(x)) : x; }
+/// The numbers as a cache holds them: by the scalar codecs, row by row.
+std::vector<float> stored(DType t, std::vector<float> x, int64_t d) {
+  if (t == DType::f16)
+    for (float& f : x) f = f16_to_f32(f32_to_f16(f));
+  if (t != DType::q8_0) return x;
+  const int64_t padded = (d + 31) / 32 * 32;
+  std::vector<float> row(static_cast<size_t>(padded)), planes(q8_rows_stride(padded) / sizeof(float));
+  for (auto at = x.begin(); at != x.end(); at += d) {
+    std::copy(at, at + d, row.begin());
+    quantise_q8_rows(row.data(), padded, 1, padded, planes.data());
+    decode_q8_row(planes.data(), padded, row.data());
+    std::copy(row.begin(), row.begin() + d, at);
+    std::fill(row.begin() + d, row.end(), 0.0f);
+  }
+  return x;
+}
+Sequence stored(const Shape3& s, Sequence x) {
+  x.k = stored(s.kv, std::move(x.k), s.dk);
+  x.v = stored(s.kv, std::move(x.v), s.dv);
+  return x;
+}
 
-/// One row's head in double, and how far f32 arithmetic may be from it: 4 eps (sqrt(dk) |q||k| scale + sqrt(keys) + 8) max|v|.
+/// One row's head of a stored sequence in double, and how far f32 arithmetic may be from it: 4 eps (sqrt(dk) |q||k| scale + sqrt(keys) + 8) max|v|.
 void expect_row(const Shape3& s, const Sequence& x, const std::vector<float>& sinks, int64_t row, int64_t head, int64_t keys_end, const float* got) {
   const int64_t kv = head / (s.heads / s.kv_heads), begin = s.window ? std::max<int64_t>(0, row - s.window + 1) : 0;
   const float* q = x.q.data() + (row * s.heads + head) * s.dk;
@@ -213,7 +235,7 @@ void expect_row(const Shape3& s, const Sequence& x, const std::vector<float>& si
   for (int64_t j = begin; j < keys_end; ++j) {
     double dot = 0, k2 = 0;
     for (int64_t i = 0; i < s.dk; ++i) {
-      const double k = stored(s, x.k[static_cast<size_t>((j * s.kv_heads + kv) * s.dk + i)]);
+      const double k = x.k[static_cast<size_t>((j * s.kv_heads + kv) * s.dk + i)];
       dot += q[i] * k;
       k2 += k * k;
     }
@@ -228,7 +250,7 @@ void expect_row(const Shape3& s, const Sequence& x, const std::vector<float>& si
   for (int64_t i = 0; i < s.dv; ++i) {
     double mix = 0;
     for (int64_t j = begin; j < keys_end; ++j) {
-      const double v = stored(s, x.v[static_cast<size_t>((j * s.kv_heads + kv) * s.dv + i)]);
+      const double v = x.v[static_cast<size_t>((j * s.kv_heads + kv) * s.dv + i)];
       mix += score[static_cast<size_t>(j - begin)] * v;
       largest = std::max(largest, std::fabs(v));
     }
@@ -279,6 +301,13 @@ constexpr Shape3 kShapes[] = {
     {"sinks", 3, 1, 16, 12, 0, 0, true, true, DType::f32},
     {"encoder", 3, 3, 32, 32, 0, 0, false, false},
     {"mla", 7, 1, 576, 512},
+    {"smol q8", 9, 3, 64, 64, 0, 0, false, true, DType::q8_0},
+    {"one q8", 1, 1, 1, 1, 0, 0, false, true, DType::q8_0},
+    {"phi q8", 2, 2, 80, 80, 0, 0, false, true, DType::q8_0},
+    {"wide q8", 8, 1, 128, 128, 0, 0, false, true, DType::q8_0},
+    {"odd q8", 5, 1, 33, 17, 0, 0, false, true, DType::q8_0},
+    {"gemma q8", 4, 1, 48, 48, 100, 50, true, true, DType::q8_0},
+    {"encoder q8", 3, 3, 32, 32, 0, 0, false, false, DType::q8_0},
 };
 
 TEST_P(AttentionKernels, agree_with_reference) {
@@ -286,25 +315,25 @@ TEST_P(AttentionKernels, agree_with_reference) {
     for (int64_t length : {1, 63, 64, 65, 257, 700}) {
       if (length > 65 && s.dk > 200) continue;
       if (length > 300 && s.dk * s.heads > 250) continue;
-      const Sequence x = sequence_of(s, length, static_cast<uint32_t>(length));
+      const Sequence x = sequence_of(s, length, static_cast<uint32_t>(length)), held = stored(s, x);
       Cache cache(s, kernel(), {}, {&x});
       cache.step({{0, 0, length}});
       for (int64_t row = 0; row < length; row += row % 64 < 60 ? 31 : 3)
         for (int64_t head = 0; head < s.heads; head += 3)
-          expect_row(s, x, cache.sinks, row, head, s.causal ? row + 1 : length, cache.out[0].data() + (row * s.heads + head) * s.dv);
+          expect_row(s, held, cache.sinks, row, head, s.causal ? row + 1 : length, cache.out[0].data() + (row * s.heads + head) * s.dv);
       if (HasFatalFailure()) return;
     }
 }
 
 TEST_P(AttentionKernels, deep_decode_agrees_with_reference) {
-  for (const Shape3& s : {kShapes[2], kShapes[7], kShapes[9]})
+  for (const Shape3& s : {kShapes[2], kShapes[7], kShapes[9], kShapes[13]})
     for (int64_t length : {511, 512, 513, 1025}) {
-      const Sequence x = sequence_of(s, length, 5);
+      const Sequence x = sequence_of(s, length, 5), held = stored(s, x);
       Cache cache(s, kernel(), {}, {&x});
       cache.step({{0, 0, length - 1}});
       cache.step({{0, length - 1, 1}});
       for (int64_t head = 0; head < s.heads; ++head)
-        expect_row(s, x, cache.sinks, length - 1, head, length, cache.out[0].data() + ((length - 1) * s.heads + head) * s.dv);
+        expect_row(s, held, cache.sinks, length - 1, head, length, cache.out[0].data() + ((length - 1) * s.heads + head) * s.dv);
       if (HasFatalFailure()) return;
     }
 }
@@ -429,7 +458,7 @@ TEST(AttentionBind, scratch_is_bounded_and_refusals_say_why) {
   const auto refused = cpu::bind_attention(BindRequest{.node = &node, .op = nullptr, .in = in, .out = out, .symbols = {}}, IsaSet{});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::unsupported);
-  EXPECT_EQ(refused.error().message, "attention: keys are bf16 and values bf16, expected both f32 or both f16");
+  EXPECT_EQ(refused.error().message, "attention: keys are bf16 and values bf16, expected both f32, f16 or q8_0");
 }
 
 }  // namespace

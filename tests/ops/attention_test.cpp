@@ -22,6 +22,7 @@ const std::vector<StepSegments> kLong = {{{0, 1, 0, 700}}, {{0, 9, 0, 660}}};
 //   S is how much y moves, per unit, when q, k, v and sinks move by +-2^-9 at random, four times, the worst element of a head; depth = max(dk, dv,
 //   positions) >= each of the counts above. A half moves to the nearest half, between 3/4 and 5/4 of the step (its spacing is at most 2^-10 of its
 //   size): a quarter off, where the factor 4 leaves 2 to 3. Halves below 2^-14 move by less or not at all; their terms are 2^-14 of the others'.
+//   A cache of q8_0 holds floats q * scale, one rounding that both sides make; moved are its scales, 32 elements of a token together.
 //   What must not pass does not: a half read one unit in the last place off moves y by 2^-11 S and more, 2^7 times the tolerance at depth 256.
 
 In keys(int64_t heads, int64_t d, DType t = DType::f32) { return state(StateKind::kv_keys, {13, heads, d, 64}, t); }
@@ -36,7 +37,7 @@ const std::vector<OpCase>& attention_cases() {
       attrs.set("scale", 1 / std::sqrt(static_cast<double>(dk)));
       v.push_back({.name = name + " " + name_of(t), .op = "attention", .in = in, .attrs = attrs, .steps = kSteps});
     };
-    for (DType t : {DType::f32, DType::f16}) {
+    for (DType t : {DType::f32, DType::f16, DType::q8_0}) {
       add("64", 4, 4, 64, 64, t, {});
       add("grouped", 6, 2, 64, 64, t, {});
       add("group of seven", 7, 1, 32, 32, t, {});
@@ -65,7 +66,7 @@ const std::vector<OpCase>& attention_cases() {
 const std::vector<OpCase>& store_cases() {
   static const std::vector<OpCase> all = [] {
     std::vector<OpCase> v;
-    for (DType t : {DType::f32, DType::f16})
+    for (DType t : {DType::f32, DType::f16, DType::q8_0})
       for (int64_t d : {1, 27, 64, 128}) {
         const std::string name = std::string(name_of(t)) + " " + std::to_string(d);
         v.push_back({.name = "keys " + name, .op = "kv_store", .in = {keys(3, d, t), rows({kN, 3, d}, Fill::wide)}, .attrs = {{"values", 0}}, .steps = kSteps});

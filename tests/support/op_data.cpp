@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "quant/half.h"
+#include "quant/kv_block.h"
 #include "quant/q8_rows.h"
 #include "quant/quant.h"
 
@@ -29,7 +30,26 @@ Shape shape_of(const Dims& dims, const std::vector<int64_t>& symbols) {
   return s;
 }
 
-int64_t outer_bytes(DType dtype, const Shape& shape) {
+namespace {
+
+/// A cache in q8_0: where its heads and their scales lie.
+struct Q8Cache {
+  int64_t d, groups, heads;
+  bool values;
+  Q8Cache(const Shape& shape, StateKind state)
+      : d(shape[state == StateKind::kv_values ? 3 : 2]), groups(kv_groups(d)), heads(shape[0] * shape[1]), values(state == StateKind::kv_values) {}
+  static bool is(DType dtype, StateKind state) { return dtype == DType::q8_0 && is_kv(state); }
+  template <class Bytes> auto* head(Bytes& bytes, int64_t h) const { return bytes.data() + h * kv_head_bytes(DType::q8_0, d); }
+  int64_t elements() const { return d * kKvBlock; }
+  int64_t scales() const { return groups * kKvBlock; }
+  /// The scale of element i of a head.
+  int64_t scale_of(int64_t i) const { return values ? i / d * groups + i % d / kKvGroup : i / kKvBlock / kKvGroup * kKvBlock + i % kKvBlock; }
+};
+
+}  // namespace
+
+int64_t outer_bytes(DType dtype, const Shape& shape, StateKind state) {
+  if (Q8Cache::is(dtype, state)) return shape[1] * kv_head_bytes(dtype, Q8Cache(shape, state).d);
   const int64_t k = shape.back();
   const int64_t row = is_quantised_rows(dtype) ? static_cast<int64_t>(quantised_row_bytes(dtype, k)) : k / info_of(dtype).block * info_of(dtype).bytes;
   if (shape.rank() < 2) return shape.rank() == 1 ? info_of(dtype).bytes : row;
@@ -38,11 +58,11 @@ int64_t outer_bytes(DType dtype, const Shape& shape) {
   return n;
 }
 
-int64_t bytes_of(DType dtype, const Shape& shape) {
+int64_t bytes_of(DType dtype, const Shape& shape, StateKind state) {
   if (shape.rank() == 0) return info_of(dtype).bytes;
   if (shape.rank() == 1 && info_of(dtype).block > 1)
     return is_quantised_rows(dtype) ? static_cast<int64_t>(quantised_row_bytes(dtype, shape[0])) : shape[0] / info_of(dtype).block * info_of(dtype).bytes;
-  return shape[0] * outer_bytes(dtype, shape);
+  return shape[0] * outer_bytes(dtype, shape, state);
 }
 
 std::vector<float> Data::floats() const {
@@ -53,6 +73,13 @@ std::vector<float> Data::floats() const {
   } else if (is_quantised_rows(dtype)) {
     const int64_t k = shape.back(), stride = static_cast<int64_t>(quantised_row_bytes(dtype, k));
     for (int64_t r = 0; r < shape.elements() / k; ++r) decode_quantised_row(dtype, bytes.data() + r * stride, k, out.data() + r * k);
+  } else if (Q8Cache::is(dtype, state)) {
+    const Q8Cache c(shape, state);
+    for (int64_t h = 0; h < c.heads; ++h) {
+      const auto* q = reinterpret_cast<const int8_t*>(c.head(bytes, h));
+      const auto* scales = reinterpret_cast<const float*>(q + c.elements());
+      for (int64_t i = 0; i < c.elements(); ++i) out[static_cast<size_t>(h * c.elements() + i)] = static_cast<float>(q[i]) * scales[c.scale_of(i)];
+    }
   } else {
     format_of(dtype)->decode(bytes.data(), shape.elements(), out.data());
   }
@@ -144,13 +171,21 @@ Data make_data(const In& in, const std::vector<int64_t>& symbols, std::span<cons
     return none;
   }
   if (in.weight && in.dtype != DType::f32) return make_weights(in.dtype, shape, 1 / std::sqrt(static_cast<double>(shape.back())), random);
-  Data d{in.dtype, shape, std::vector<std::byte>(static_cast<size_t>(bytes_of(in.dtype, shape)))};
+  Data d{in.dtype, shape, std::vector<std::byte>(static_cast<size_t>(bytes_of(in.dtype, shape, in.state))), true, in.state};
   if (in.fill == Fill::positions) {
     fill_positions(d, segments);
   } else if (in.fill == Fill::ids) {
     fill_ids(d, in.limit, random);
   } else if (in.dtype == DType::i32) {
     for (int64_t i = 0; i < shape.elements(); ++i) d.as<int32_t>()[i] = static_cast<int32_t>(random.below(1000)) - 500;
+  } else if (Q8Cache::is(in.dtype, in.state)) {
+    const Q8Cache c(shape, in.state);
+    for (int64_t h = 0; h < c.heads; ++h) {
+      auto* q = reinterpret_cast<int8_t*>(c.head(d.bytes, h));
+      auto* scales = reinterpret_cast<float*>(q + c.elements());
+      for (int64_t i = 0; i < c.elements(); ++i) q[i] = static_cast<int8_t>(random.below(255) - 127);
+      for (int64_t i = 0; i < c.scales(); ++i) scales[i] = static_cast<float>(random.uniform() * 0.03);
+    }
   } else if (is_quantised_rows(in.dtype)) {
     std::vector<float> row(static_cast<size_t>(shape.back()));
     for (int64_t r = 0; r < shape.elements() / shape.back(); ++r) {
@@ -174,6 +209,12 @@ Data perturbed(const Data& d, double size, Random& random) {
     for (int64_t i = 0; i < d.shape.elements(); ++i) out.as<float>()[i] = moved(d.as<float>()[i]);
   } else if (d.dtype == DType::f16) {
     for (int64_t i = 0; i < d.shape.elements(); ++i) out.as<uint16_t>()[i] = f32_to_f16(moved(f16_to_f32(d.as<uint16_t>()[i])));
+  } else if (Q8Cache::is(d.dtype, d.state)) {
+    const Q8Cache c(d.shape, d.state);
+    for (int64_t h = 0; h < c.heads; ++h) {
+      auto* scales = reinterpret_cast<float*>(c.head(out.bytes, h) + c.elements());
+      for (int64_t i = 0; i < c.scales(); ++i) scales[i] = moved(scales[i]);
+    }
   } else if (is_quantised_rows(d.dtype)) {
     const int64_t k = d.shape.back(), stride = static_cast<int64_t>(quantised_row_bytes(d.dtype, k)), planes = d.dtype == DType::q16_rows ? 2 : 1;
     for (int64_t r = 0; r < d.shape.elements() / k; ++r) {

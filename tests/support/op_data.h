@@ -20,8 +20,8 @@ class Random {
 /// Actual extents of a step.
 Shape shape_of(const Dims& dims, const std::vector<int64_t>& symbols);
 /// Bytes from one index of the outermost extent to the next when dense.
-int64_t outer_bytes(DType dtype, const Shape& shape);
-int64_t bytes_of(DType dtype, const Shape& shape);
+int64_t outer_bytes(DType dtype, const Shape& shape, StateKind state = StateKind::none);
+int64_t bytes_of(DType dtype, const Shape& shape, StateKind state = StateKind::none);
 
 /// Weights in any format whose values are about `scale` in size: encoded where the format has an encoder, otherwise random blocks with a
 /// sane scale.

@@ -5,6 +5,7 @@
 
 #include "core/checked.h"
 #include "core/error.h"
+#include "quant/kv_block.h"
 #include "quant/q8_rows.h"
 
 namespace mainspring::inline v0::optest {
@@ -29,13 +30,13 @@ Operand Rig::operand_of(const ValueInfo& info, const In* in, bool strided) {
   const DTypeInfo type = info_of(info.dtype);
   const bool q8 = is_quantised_rows(info.dtype), fixed = o.is_weight || o.state != StateKind::none;
   const bool gap = strided && !fixed && shape.rank() > 1;
-  const int64_t outer = outer_bytes(info.dtype, shape), extra = gap ? (q8 ? 64 : 5 * type.bytes) : 0;
+  const int64_t outer = outer_bytes(info.dtype, shape, info.state), extra = gap ? (q8 ? 64 : 5 * type.bytes) : 0;
   const int64_t rows = shape.rank() > 1 ? shape[0] : 1;
   // Weights lie as GGUF aligns them, other operands at any element.
   const int64_t misaligned = o.is_weight ? 32 : (strided && !q8 && !fixed ? type.bytes : 0);
-  o.ref.offset = place(bytes_of(info.dtype, shape) + rows * extra, misaligned);
+  o.ref.offset = place(bytes_of(info.dtype, shape, info.state) + rows * extra, misaligned);
   o.ref.space = o.is_weight ? Space::constant : o.state != StateKind::none ? Space::state : info.dtype == DType::i32 ? Space::input : Space::arena;
-  o.row_stride = shape.rank() < 2 ? 1 : q8 ? outer + extra : (outer + extra) / type.bytes * type.block;
+  o.row_stride = shape.rank() < 2 ? 1 : q8 ? outer + extra : is_kv(o.state) ? shape.elements() / shape[0] : (outer + extra) / type.bytes * type.block;
   return o;
 }
 
@@ -58,7 +59,8 @@ void Rig::pieces(const Operand& o, const Shape& shape, F each) {
   std::byte* at = o.ref.space == Space::constant ? reinterpret_cast<std::byte*>(o.ref.offset) : block_->data() + o.ref.offset;
   if (shape.rank() < 2) return each(at, bytes_of(o.dtype, shape), 0);
   const DTypeInfo type = info_of(o.dtype);
-  const int64_t stride = is_quantised_rows(o.dtype) ? o.row_stride : o.row_stride / type.block * type.bytes, outer = outer_bytes(o.dtype, shape);
+  const int64_t outer = outer_bytes(o.dtype, shape, o.state);
+  const int64_t stride = is_kv(o.state) ? outer : is_quantised_rows(o.dtype) ? o.row_stride : o.row_stride / type.block * type.bytes;
   for (int64_t r = 0; r < shape[0]; ++r) each(at + r * stride, outer, r * outer);
 }
 
@@ -128,7 +130,8 @@ std::vector<Data> Rig::run(const StepInput& step, std::span<const int32_t> block
   check_untouched(std::move(writable), before, what);
   std::vector<Data> out;
   for (size_t i = 0; i < out_.size(); ++i) {
-    Data d{out_[i].dtype, shapes[i], std::vector<std::byte>(static_cast<size_t>(bytes_of(out_[i].dtype, shapes[i])))};
+    const Operand& o = out_[i];
+    Data d{o.dtype, shapes[i], std::vector<std::byte>(static_cast<size_t>(bytes_of(o.dtype, shapes[i], o.state))), true, o.state};
     pieces(out_[i], shapes[i], [&d](std::byte* at, int64_t bytes, int64_t offset) {
       if (bytes) std::memcpy(d.bytes.data() + offset, at, static_cast<size_t>(bytes));
     });

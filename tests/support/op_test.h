@@ -87,6 +87,7 @@ struct Data {
   Shape shape = {};
   std::vector<std::byte> bytes = {};
   bool present = true;
+  StateKind state = StateKind::none;
   template <class T> T* as() { return reinterpret_cast<T*>(bytes.data()); }
   template <class T> const T* as() const { return reinterpret_cast<const T*>(bytes.data()); }
   std::vector<float> floats() const;  ///< decoded

@@ -1,5 +1,5 @@
 // Attention over paged keys and values: y = Σ_j softmax_j(scale * q·k_j) v_j, by online softmax (Milakov & Gimelshein 2018, arXiv:1805.02867)
-// over blocks of 64 keys. In: f32 queries, KV blocks in f32 or f16. Out: f32 rows. Knows nothing of steps, tiles or threads (cpu/bind/attention.cpp).
+// over blocks of 64 keys. In: f32 queries, KV blocks in f32, f16 or q8_0. Out: f32 rows. Knows nothing of steps, tiles or threads (cpu/bind/attention.cpp).
 //
 // Keys lie transposed in their block, so a score needs no sum over lanes: 8 or 16 keys side by side, each added up over d in ascending
 // order. Results have lanes over the value's elements and add up keys in ascending order. Every query is computed by this one sequence of FMAs,

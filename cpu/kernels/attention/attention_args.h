@@ -9,6 +9,7 @@ namespace mainspring::inline v0 {
 /// Tokens of a KV block, and of a split: partial softmaxes begin afresh at absolute positions that are multiples of kAttentionSplit.
 /// 256: a single row at a depth of a few hundred tokens already falls into tiles for several workers; merging costs 1 % of the walk.
 inline constexpr int64_t kAttentionBlock = 64;
+inline constexpr int64_t kAttentionGroup = 32;  ///< elements of a scale in q8_0
 inline constexpr int64_t kAttentionSplit = 256;
 
 /// The running softmax of one query over some keys, in a slot of floats, 64-byte aligned: [0] the largest score m, [1] the sum l of
@@ -26,8 +27,8 @@ struct AttentionWalk {
   int64_t queries;
   int64_t first_block, last_block;
   const int32_t* blocks;      ///< block of the state for each 64 positions of the sequence
-  const std::byte* keys;      ///< this head's keys in block 0 of the state: [dk, 64], f32 or f16
-  const std::byte* values;    ///< this head's values in block 0: [64, dv]
+  const std::byte* keys;      ///< this head's keys in block 0 of the state: [dk, 64], in q8_0 then scales (lib/quant/kv_block.h)
+  const std::byte* values;    ///< this head's values in block 0: [64, dv], in q8_0 then scales
   int64_t key_stride;         ///< bytes from block to block of the state
   int64_t value_stride;
   int64_t dk, dv;
@@ -40,6 +41,7 @@ struct AttentionWalk {
 struct AttentionIsa {
   void (*walk_f32)(const AttentionWalk&);
   void (*walk_f16)(const AttentionWalk&);
+  void (*walk_q8)(const AttentionWalk&);
   /// Merges the slot of the next split into the slot of all splits before it.
   void (*absorb)(float* slot, const float* next, int64_t dv);
   /// Writes the dv results of a slot. `sink` (may be null): one more score, without a value.

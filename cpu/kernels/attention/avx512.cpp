@@ -5,5 +5,5 @@
 
 namespace mainspring::inline v0 {
 extern const AttentionIsa attention_avx512;
-const AttentionIsa attention_avx512 = {walk<float>, walk<uint16_t>, absorb, finish, to_f16};
+const AttentionIsa attention_avx512 = {walk<float>, walk<uint16_t>, walk<int8_t>, absorb, finish, to_f16};
 }  // namespace mainspring::inline v0

@@ -2,6 +2,7 @@
 //
 // One micro-kernel does both products: out[r][c] += Σ_k a[r][k] * b[k][c], k ascending, one FMA for each term.
 //   scores: a = queries, k over d, b = the transposed key block;   results: a = probabilities, k over tokens, b = the value block.
+// b is read through a cursor, which stands at row k and turns what is stored into floats: the same ones as a block decoded before.
 #pragma once
 
 #include "cpu/kernels/attention/attention_args.h"
@@ -21,9 +22,39 @@ constexpr int columns_of() {
   return R >= 4 ? 2 : R >= 2 ? 4 : 8;
 }
 
+/// Rows of f32 or f16.
+template <class T>
+struct Plain {
+  const T* x;
+  int64_t stride;
+  Vec at(int c) const { return load(x + c * Vec::width); }
+  Vec first(int n) const { return load_n(x, n); }
+  void next() { x += stride; }
+};
+
+/// Keys in q8_0 from k = 0 on: scales side by side as the keys are, another row of them for every 32 elements.
+struct ScaledKeys {
+  const int8_t* x;
+  const float* scales;
+  uint64_t k;
+  Vec at(int c) const { return load(x + c * Vec::width) * load(scales + k / uint64_t{kAttentionGroup} * kBlock + c * Vec::width); }
+  void next() { x += kBlock, ++k; }
+};
+
+/// Values in q8_0, from a column on that is a multiple of C vectors: no vector lies in two groups, and all C in one where they are 32 or less.
+struct ScaledValues {
+  const int8_t* x;
+  int64_t stride;
+  const float* scales;
+  int64_t groups;
+  Vec at(int c) const { return load(x + c * Vec::width) * set1(scales[c * Vec::width / kAttentionGroup]); }
+  Vec first(int n) const { return load_n(x, n) * set1(*scales); }
+  void next() { x += stride, scales += groups; }
+};
+
 /// b is also what the next block holds at `ahead` bytes from here: asked for now, it is in the cache when its turn comes.
-template <int R, int C, class T>
-MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, const T* b, int64_t b_stride, int64_t ahead, float* const* out, bool fresh) {
+template <int R, int C, class B>
+MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, B b, int64_t ahead, float* const* out, bool fresh) {
   const float* row[R];
   Vec sum[R][C];
   MAINSPRING_UNROLL
@@ -32,13 +63,12 @@ MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, co
     MAINSPRING_UNROLL
     for (int c = 0; c < C; ++c) sum[r][c] = fresh ? zero() : load(out[r] + c * Vec::width);
   }
-  b += k0 * b_stride;
-  for (int64_t k = k0; k < k1; ++k, b += b_stride) {
+  for (int64_t k = k0; k < k1; ++k, b.next()) {
     MAINSPRING_UNROLL
-    for (int i = 0; i < C * Vec::width * static_cast<int>(sizeof(T)); i += 64) __builtin_prefetch(reinterpret_cast<const char*>(b) + ahead + i, 0, 3);
+    for (int i = 0; i < C * Vec::width * static_cast<int>(sizeof *b.x); i += 64) __builtin_prefetch(reinterpret_cast<const char*>(b.x) + ahead + i, 0, 3);
     Vec x[C];
     MAINSPRING_UNROLL
-    for (int c = 0; c < C; ++c) x[c] = load(b + c * Vec::width);
+    for (int c = 0; c < C; ++c) x[c] = b.at(c);
     MAINSPRING_UNROLL
     for (int r = 0; r < R; ++r) {
       const Vec s = set1(row[r][k]);
@@ -54,10 +84,10 @@ MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, co
 }
 
 /// The last n < width elements of rows that end there: the same sums, without touching what lies behind.
-template <class T>
-void product_tail(const float* a, int64_t k0, int64_t k1, const T* b, int64_t b_stride, float* out, int n) {
+template <class B>
+void product_tail(const float* a, int64_t k0, int64_t k1, B b, float* out, int n) {
   Vec sum = load(out);
-  for (int64_t k = k0; k < k1; ++k) sum = fma(set1(a[k]), load_n(b + k * b_stride, n), sum);
+  for (int64_t k = k0; k < k1; ++k, b.next()) sum = fma(set1(a[k]), b.first(n), sum);
   store(out, sum);
 }
 
@@ -70,6 +100,18 @@ struct Block {
   int64_t vectors;      ///< whole vectors of a value row
   int tail;             ///< elements after them
   int64_t keys_ahead, values_ahead;  ///< bytes from here to the next block's
+  const float *key_scales, *value_scales;  ///< q8_0
+  int64_t value_groups;
+
+  auto keys_from(int64_t t) const {
+    if constexpr (sizeof(T) == 1) return ScaledKeys{keys + t, key_scales + t, 0};
+    else return Plain<T>{keys + t, kBlock};
+  }
+  auto values_from(int64_t t, int64_t column) const {
+    const T* x = values + t * value_stride + column;
+    if constexpr (sizeof(T) == 1) return ScaledValues{x, value_stride, value_scales + t * value_groups + column / kAttentionGroup, value_groups};
+    else return Plain<T>{x, value_stride};
+  }
 };
 
 /// Part of a block that a query sees: tokens [from, to), 0 <= from < to <= 64.
@@ -89,7 +131,7 @@ void score_rows(const AttentionWalk& w, int64_t i, const Block<T>& block, int64_
   for (int t = from; t < to; t += kStep) {
     float* out[R];
     for (int r = 0; r < R; ++r) out[r] = w.scores + (i + r) * kBlock + t;
-    product<R, kC>(w.q + i, 0, w.dk, block.keys + t, kBlock, block.keys_ahead, out, true);
+    product<R, kC>(w.q + i, 0, w.dk, block.keys_from(t), block.keys_ahead, out, true);
   }
 }
 
@@ -139,16 +181,14 @@ void mix_tokens(const AttentionWalk& w, int64_t i, const Block<T>& block, int fr
     out[r] = w.slots[i + r] + kAttentionSums;
   }
   int64_t v = 0;
-  const T* b = block.values;
   auto advance = [&](int n) {
-    b += n * Vec::width;
     for (int r = 0; r < R; ++r) out[r] += n * Vec::width;
     v += n;
   };
-  for (; v + C <= block.vectors; advance(C)) product<R, C>(a, from, to, b, block.value_stride, block.values_ahead, out, false);
-  for (; v < block.vectors; advance(1)) product<R, 1>(a, from, to, b, block.value_stride, block.values_ahead, out, false);
+  for (; v + C <= block.vectors; advance(C)) product<R, C>(a, from, to, block.values_from(from, v * Vec::width), block.values_ahead, out, false);
+  for (; v < block.vectors; advance(1)) product<R, 1>(a, from, to, block.values_from(from, v * Vec::width), block.values_ahead, out, false);
   if (block.tail)
-    for (int r = 0; r < R; ++r) product_tail(a[r], from, to, b, block.value_stride, out[r], block.tail);
+    for (int r = 0; r < R; ++r) product_tail(a[r], from, to, block.values_from(from, v * Vec::width), out[r], block.tail);
 }
 
 /// Queries [i, i + R): together over the tokens that all see, one by one at the ragged ends. Each adds its tokens in ascending order.
@@ -214,15 +254,34 @@ Block<float> decode(const AttentionWalk& w, const Block<T>& block, int from, int
   float* values = keys + w.dk * kBlock;
   const int64_t stride = (block.vectors + (block.tail ? 1 : 0)) * Vec::width;
   const int first_vec = from / Vec::width * Vec::width;
-  for (int64_t d = 0; d < w.dk; ++d)
-    for (int t = first_vec; t < to; t += Vec::width) store(keys + d * kBlock + t, load(block.keys + d * kBlock + t));
+  auto key = block.keys_from(first_vec);
+  for (int64_t d = 0; d < w.dk; ++d, key.next())
+    for (int t = first_vec; t < to; t += Vec::width) store(keys + d * kBlock + t, key.at((t - first_vec) / Vec::width));
   for (int64_t t = from; t < to; ++t) {
-    const T* x = block.values + t * block.value_stride;
     float* y = values + t * stride;
-    for (int64_t v = 0; v < block.vectors; ++v) store(y + v * Vec::width, load(x + v * Vec::width));
-    if (block.tail) store(y + block.vectors * Vec::width, load_n(x + block.vectors * Vec::width, block.tail));
+    for (int64_t v = 0; v < block.vectors; ++v) store(y + v * Vec::width, block.values_from(t, v * Vec::width).at(0));
+    if (block.tail) store(y + block.vectors * Vec::width, block.values_from(t, block.vectors * Vec::width).first(block.tail));
   }
-  return {keys, values, stride, stride / Vec::width, 0, 0, 0};
+  return {keys, values, stride, stride / Vec::width, 0, 0, 0, nullptr, nullptr, 0};
+}
+
+/// Block `at` of the state, followed by the one that lies `next` blocks further.
+template <class T>
+Block<T> block_at(const AttentionWalk& w, int64_t at, int64_t next) {
+  Block<T> b{};
+  b.keys = reinterpret_cast<const T*>(w.keys + at * w.key_stride);
+  b.values = reinterpret_cast<const T*>(w.values + at * w.value_stride);
+  b.value_stride = w.dv;
+  b.vectors = w.dv / Vec::width;
+  b.tail = static_cast<int>(w.dv % Vec::width);
+  b.keys_ahead = next * w.key_stride;
+  b.values_ahead = next * w.value_stride;
+  if constexpr (sizeof(T) == 1) {
+    b.key_scales = reinterpret_cast<const float*>(b.keys + w.dk * kBlock);
+    b.value_scales = reinterpret_cast<const float*>(b.values + w.dv * kBlock);
+    b.value_groups = (w.dv + kAttentionGroup - 1) / kAttentionGroup;
+  }
+  return b;
 }
 
 template <class T>
@@ -241,8 +300,7 @@ void walk(const AttentionWalk& w) {
     if (first_query == last_query) continue;
     const int64_t at = w.blocks[b];
     const int64_t next = w.blocks[b + 1 < w.last_block ? b + 1 : b] - at;
-    const Block<T> block{reinterpret_cast<const T*>(w.keys + at * w.key_stride), reinterpret_cast<const T*>(w.values + at * w.value_stride),
-                         w.dv, w.dv / Vec::width, static_cast<int>(w.dv % Vec::width), next * w.key_stride, next * w.value_stride};
+    const Block<T> block = block_at<T>(w, at, next);
     if (sizeof(T) == sizeof(float) || last_query - first_query < kDecodeFrom) {
       queries_with_block(w, first_query, last_query, block, position);
       continue;
