@@ -19,8 +19,8 @@ namespace {
 struct Options {
   Common common;
   int64_t prompt = 512, generate = 128, depth = 0;
+  Numbers numbers;
   int parallel = 1, repeat = 3;
-  bool exact = false;
 };
 
 Json spread(const std::vector<double>& v) {
@@ -54,7 +54,7 @@ void bench(const Options& o) {
   const auto begin = Clock::now();
   const ms::Model model = o.common.open();
   const int64_t context = o.depth + o.prompt + o.generate + 1;
-  ms::Session session = must(ms::Session::create(model, {.max_context = context, .max_sequences = o.parallel, .exact = o.exact}));
+  ms::Session session = must(ms::Session::create(model, o.numbers.of({.max_context = context, .max_sequences = o.parallel})));
   const double load = seconds_since(begin);
   Sequences work(session, o.parallel, std::max({o.prompt, o.depth, int64_t{1}}));
   Progress progress("bench", "runs");
@@ -117,7 +117,7 @@ void add_bench(CLI::App& app) {
   verb->add_option("--depth", o->depth, "tokens already in the context, unmeasured")->capture_default_str()->check(CLI::Range(0, 1 << 24));
   verb->add_option("--parallel", o->parallel, "sequences at once")->capture_default_str()->check(CLI::Range(1, 4096));
   verb->add_option("--repeat", o->repeat, "measured runs")->capture_default_str()->check(CLI::Range(1, 10000));
-  verb->add_flag("--exact", o->exact, "f32 activations and KV: the reference arithmetic");
+  o->numbers.add(*verb);
   verb->callback([=] { bench(*o); });
 }
 

@@ -49,6 +49,20 @@ ms::Model Common::open(bool vocabulary_only) const {
   return must(ms::Model::open(model, {.context = &host, .vocabulary_only = vocabulary_only}));
 }
 
+void Numbers::add(CLI::App& verb) {
+  verb.add_flag("--exact", exact, "f32 activations and KV: the reference arithmetic");
+  verb.add_option_function<std::string>(
+          "--kv", [this](const std::string& name) { kv = name == "f32" ? ms::DType::f32 : name == "f16" ? ms::DType::f16 : ms::DType::q8_0; },
+          "what keys and values are kept in: f16, q8_0 (56 % of its bytes) or f32 (default: f16, with --exact f32)")
+      ->check(CLI::IsMember({"f16", "q8_0", "f32"}));
+}
+
+ms::SessionOptions Numbers::of(ms::SessionOptions options) const {
+  options.exact = exact;
+  options.kv_dtype = kv;
+  return options;
+}
+
 const std::atomic<bool>& interrupted() {
   static const bool installed = [] {
     std::signal(SIGINT, on_signal);

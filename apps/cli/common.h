@@ -53,6 +53,15 @@ struct Common {
   ms::Model open(bool vocabulary_only = false) const;
 };
 
+/// The arithmetic of a session.
+struct Numbers {
+  bool exact = false;
+  std::optional<ms::DType> kv;
+  void add(CLI::App& verb);
+  /// `options` with it.
+  ms::SessionOptions of(ms::SessionOptions options) const;
+};
+
 /// Becomes true at the first Ctrl-C (or SIGTERM); the second ends the process at once.
 const std::atomic<bool>& interrupted();
 void clear_interrupt();

@@ -16,7 +16,8 @@ struct Options {
   Sampling sampling;
   std::string prompt, prompt_file, system;
   int64_t max_tokens = 256, context = 0;
-  bool exact = false, chat = false, ignore_end = false;
+  Numbers numbers;
+  bool chat = false, ignore_end = false;
 };
 
 /// Positions for the prompt and what is generated, at most what the model was made for.
@@ -46,7 +47,7 @@ void generate(Options& o) {
   const std::vector<int32_t> prompt = prompt_of(model, o);
   ms::GenerateOptions options;
   options.sampling = o.sampling.complete(model);
-  ms::Session session = must(ms::Session::create(model, {.max_context = context_for(model, o, static_cast<int64_t>(prompt.size())), .exact = o.exact}));
+  ms::Session session = must(ms::Session::create(model, o.numbers.of({.max_context = context_for(model, o, static_cast<int64_t>(prompt.size()))})));
   Progress progress("prompt", "tokens");
   options.max_tokens = o.max_tokens;
   options.ignore_end = o.ignore_end;
@@ -78,7 +79,7 @@ void generate(Options& o) {
 /// A conversation whose sequence holds `fed`: each turn appends what is new.
 class Chat {
  public:
-  explicit Chat(const Options& o) : options_(o), model_(o.common.open()), session_(must(ms::Session::create(model_, {.max_context = o.context, .exact = o.exact}))) { reset(); }
+  explicit Chat(const Options& o) : options_(o), model_(o.common.open()), session_(must(ms::Session::create(model_, o.numbers.of({.max_context = o.context})))) { reset(); }
 
   void reset() {
     messages_.clear();
@@ -160,7 +161,7 @@ void add_shared(CLI::App& verb, Options& o) {
   verb.add_option("--max-tokens", o.max_tokens, "tokens to generate at most")->capture_default_str()->check(CLI::Range(int64_t{0}, kMostPositions));
   verb.add_option("--context", o.context, "positions of the session (default: what the prompt and --max-tokens need)")->check(CLI::Range(int64_t{1}, kMostPositions));
   verb.add_option("--system", o.system, "system message");
-  verb.add_flag("--exact", o.exact, "f32 activations and KV: the reference arithmetic");
+  o.numbers.add(verb);
   o.sampling.add(verb);
 }
 

@@ -13,11 +13,12 @@ struct Options {
   Common common;
   int64_t context = 0;
   int sequences = 1;
-  bool exact = false, tensors = false;
+  Numbers numbers;
+  bool tensors = false;
   ProfileOptions profile;
 };
 
-ms::SessionOptions session_options(const Options& o) { return {.max_context = o.context, .max_sequences = o.sequences, .exact = o.exact}; }
+ms::SessionOptions session_options(const Options& o) { return o.numbers.of({.max_context = o.context, .max_sequences = o.sequences}); }
 
 /// A metadata value; arrays longer than `limit` by their length.
 Json value_of(const ms::MetaValue& v, uint64_t limit) {
@@ -118,7 +119,7 @@ void info(const Options& o) {
 
 void explain(const Options& o) {
   const ms::Model model = o.common.open();
-  if (!o.profile.file.empty()) return profile(model, o.profile, o.exact, o.common.json);
+  if (!o.profile.file.empty()) return profile(model, o.profile, o.numbers, o.common.json);
   const ms::Session session = must(ms::Session::create(model, session_options(o)));
   const std::string text = session.explain(o.common.json);
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -128,7 +129,7 @@ void explain(const Options& o) {
 void add_session(CLI::App& verb, Options& o) {
   verb.add_option("--context", o.context, "positions of the session (0: the model's own, at most 4096)")->check(CLI::Range(int64_t{0}, kMostPositions));
   verb.add_option("--sequences", o.sequences, "sequences of the session")->capture_default_str()->check(CLI::Range(1, 4096));
-  verb.add_flag("--exact", o.exact, "f32 activations and KV: the reference arithmetic");
+  o.numbers.add(verb);
 }
 
 }  // namespace

@@ -69,7 +69,7 @@ struct Options {
   Common common;
   std::string tokens, output, text;
   int64_t context = 512;
-  bool exact = false;
+  Numbers numbers;
 };
 
 void logits(const Options& o) {
@@ -78,7 +78,7 @@ void logits(const Options& o) {
   if (tokens.empty()) throw Stop{kUsage, "--tokens has no ids, expected a list such as 1,2,3"};
   const ms::Model model = o.common.open();
   const int rows = static_cast<int>(std::min<size_t>(kRows, tokens.size()));
-  ms::Session session = must(ms::Session::create(model, {.max_context = static_cast<int64_t>(tokens.size()), .max_output_rows = rows, .exact = o.exact}));
+  ms::Session session = must(ms::Session::create(model, o.numbers.of({.max_context = static_cast<int64_t>(tokens.size()), .max_output_rows = rows})));
   NpyFile file(o.output, tokens.size(), static_cast<size_t>(model.vocabulary_size()));
   Progress progress("logits", "tokens");
   each_row(session, tokens, 0, {.cancel = &cancel}, [&](size_t i, std::span<const float> row) {
@@ -106,7 +106,7 @@ void perplexity(const Options& o) {
   const auto context = static_cast<size_t>(o.context);
   const size_t windows = tokens.size() / context;
   if (windows == 0) fail(o.text + ": has " + std::to_string(tokens.size()) + " tokens, expected at least --context " + std::to_string(context));
-  ms::Session session = must(ms::Session::create(model, {.max_context = o.context, .max_output_rows = static_cast<int>(std::min<size_t>(kRows, context)), .exact = o.exact}));
+  ms::Session session = must(ms::Session::create(model, o.numbers.of({.max_context = o.context, .max_output_rows = static_cast<int>(std::min<size_t>(kRows, context))})));
   Progress progress("perplexity", "windows");
   double sum = 0, squares = 0;
   int64_t n = 0;
@@ -136,7 +136,7 @@ void add_logits(CLI::App& app) {
   o->common.add(*verb);
   verb->add_option("--tokens", o->tokens, "token ids: 1,2,3 (nothing is added)")->required();
   verb->add_option("--output", o->output, "FILE.npy: f32 [tokens, vocabulary]")->required();
-  verb->add_flag("--exact", o->exact, "f32 activations and KV: the reference arithmetic");
+  o->numbers.add(*verb);
   verb->callback([=] { logits(*o); });
 }
 
@@ -146,7 +146,7 @@ void add_perplexity(CLI::App& app) {
   o->common.add(*verb);
   verb->add_option("FILE", o->text, "a text file")->required();
   verb->add_option("--context", o->context, "tokens of a window")->capture_default_str()->check(CLI::Range(4, 1 << 24));
-  verb->add_flag("--exact", o->exact, "f32 activations and KV: the reference arithmetic");
+  o->numbers.add(*verb);
   verb->callback([=] { perplexity(*o); });
 }
 

@@ -170,8 +170,8 @@ void ProfileOptions::add(CLI::App& verb) {
   verb.add_option("--parallel", parallel, "sequences at once")->capture_default_str()->check(CLI::Range(1, 4096))->needs(file_option);
 }
 
-void profile(const ms::Model& model, const ProfileOptions& o, bool exact, bool json) {
-  ms::Session session = must(ms::Session::create(model, {.max_context = o.depth + o.prompt + o.generate + 1, .max_sequences = o.parallel, .exact = exact}));
+void profile(const ms::Model& model, const ProfileOptions& o, const Numbers& numbers, bool json) {
+  ms::Session session = must(ms::Session::create(model, numbers.of({.max_context = o.depth + o.prompt + o.generate + 1, .max_sequences = o.parallel})));
   Sequences sequences(session, o.parallel, std::max({o.prompt, o.depth, int64_t{1}}));
   sequences.feed(std::max<int64_t>(o.prompt, 1), ms::Logits::last);  // warm-up
   sequences.clear();

@@ -11,6 +11,6 @@ struct ProfileOptions {
   int parallel = 1;
   void add(CLI::App& verb);
 };
-void profile(const ms::Model& model, const ProfileOptions& options, bool exact, bool json);
+void profile(const ms::Model& model, const ProfileOptions& options, const Numbers& numbers, bool json);
 
 }  // namespace cli

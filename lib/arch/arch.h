@@ -33,7 +33,7 @@ struct ModelFacts {
 
 /// The convention between architectures and the runtime: names of a language model's symbols, inputs and output.
 ///   tokens i32 [n_tokens], positions i32 [n_tokens], output_rows i32 [n_outputs]  →  logits f32 [n_outputs, vocabulary]
-/// KV states are [n_blocks, heads, …] f16 (f32 in exact sessions), recurrent states [n_sequences, …] f32.
+/// KV states are [n_blocks, heads, …] f16 (a session may choose another dtype), recurrent states [n_sequences, …] f32.
 struct LlmSymbols {
   static constexpr SymbolId n_tokens = 0, n_outputs = 1, n_blocks = 2, n_sequences = 3;
 };

@@ -84,6 +84,7 @@ V Build::attend(V q, V k, V v, const AttentionOptions& o) {
   if (failed_) return kNone;
   const int64_t hkv = dims(k)[1].times, dk = dims(k)[2].times, dv = dims(v)[2].times;
   const Dim blocks(1, LlmSymbols::n_blocks);
+  // f16 until a session says what its cache is kept in (runtime/compile.cpp).
   V keys = state("cache_k", StateKind::kv_keys, {blocks, hkv, dk, kKvBlock}, DType::f16);
   V values = state("cache_v", StateKind::kv_values, {blocks, hkv, kKvBlock, dv}, DType::f16);
   keys = one("kv_store", "cache_k", {keys, k}, {{"values", int64_t{0}}});

@@ -57,6 +57,7 @@ struct PlanOptions {
   int32_t max_sequences = 1;
   int64_t max_context = 0;
   bool dry = false;  ///< only sizes: no panel is made and no step either
+  DType kv = DType::f16;  ///< of the KV states
 };
 
 /// Where a value lives, after views were resolved.

@@ -4,6 +4,7 @@
 #include "core/context_impl.h"
 #include "core/error.h"
 #include "passes/passes.h"
+#include "quant/kv_block.h"
 #include "runtime/model_impl.h"
 
 namespace mainspring::inline v0 {
@@ -45,15 +46,14 @@ Graph specialise(const Model::Impl& model, const PlanOptions& options, int64_t m
   set(LlmSymbols::n_sequences, options.max_sequences);
   for (Node& n : graph.nodes)  // LongRoPE (arXiv:2402.13753): a session beyond the original context takes the other factors, for all positions
     if (n.op == "rope" && n.attrs.has("long_factors") && options.max_context > n.attrs.i("n_ctx_orig")) n.in[2] = static_cast<ValueId>(n.attrs.i("long_factors"));
-  if (options.exact)
-    for (Value& v : graph.values)
-      if (v.kind == Kind::state && v.dtype == DType::f16) v.dtype = DType::f32;
+  for (Value& v : graph.values)
+    if (is_kv(v.state_kind)) v.dtype = options.kv;
   return graph;
 }
 
 bool same_plan(const Plan& p, const PlanOptions& o, int64_t rows, int64_t outputs) {
   const auto max = [&](SymbolId s) { return p.graph.symbols[static_cast<size_t>(s)].max; };
-  return p.options.exact == o.exact && p.options.workers == o.workers && p.options.max_sequences == o.max_sequences && p.options.max_context == o.max_context &&
+  return p.options.exact == o.exact && p.options.kv == o.kv && p.options.workers == o.workers && p.options.max_sequences == o.max_sequences && p.options.max_context == o.max_context &&
          max(LlmSymbols::n_tokens) == rows && max(LlmSymbols::n_outputs) == outputs;
 }
 

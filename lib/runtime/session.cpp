@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/context_impl.h"
 #include "core/error.h"
+#include "quant/kv_block.h"
 #include "runtime/session_impl.h"
 
 namespace mainspring::inline v0 {
@@ -18,7 +19,7 @@ constexpr int64_t kMaxContext = int64_t{1} << 27;
 
 int64_t blocks_per_sequence(const SessionOptions& o) { return ceil_div(o.max_context, kKvBlock); }
 
-PlanOptions plan_options(const SessionOptions& o) { return {o.exact, o.threads, o.max_sequences, o.max_context, false}; }
+PlanOptions plan_options(const SessionOptions& o) { return {o.exact, o.threads, o.max_sequences, o.max_context, false, *o.kv_dtype}; }
 
 MemoryUse memory_of(const Plan& plan, const SessionOptions& o) {
   MemoryUse m;
@@ -49,6 +50,9 @@ Result<SessionOptions> complete(const Model& model, const SessionOptions& option
     return invalid("session: max_batch_tokens is {}, expected 1 to {}", o.max_batch_tokens, kMaxBatchTokens);
   if (o.max_output_rows == 0) o.max_output_rows = o.max_sequences;
   if (o.max_output_rows < 1 || o.max_output_rows > kMaxBatchTokens) return invalid("session: max_output_rows is {}, expected 1 to {}", o.max_output_rows, kMaxBatchTokens);
+  if (!o.kv_dtype) o.kv_dtype = o.exact ? DType::f32 : DType::f16;
+  if (!is_kv_dtype(*o.kv_dtype)) return invalid("session: kv_dtype is {}, expected f32, f16 or q8_0", name_of(*o.kv_dtype));
+  if (o.exact && o.kv_dtype != DType::f32) return invalid("session: kv_dtype is {}, an exact session keeps keys and values in f32", name_of(*o.kv_dtype));
   if (o.threads < 0 || o.threads > 1024) return invalid("session: threads is {}, expected 0 to 1024", o.threads);
   if (o.threads == 0) o.threads = model.context().workers();
   o.max_batch_tokens = static_cast<int>(std::min<int64_t>(o.max_batch_tokens, o.max_context * o.max_sequences));

@@ -14,9 +14,11 @@ struct Case {
   DType matrices;
   bool exact;
   const char* isa;  // "" is the machine's best
+  std::optional<DType> kv = {};
 };
 std::string name_of_case(const testing::TestParamInfo<Case>& info) {
-  std::string s = std::string(info.param.model) + "_" + name_of(info.param.matrices) + (info.param.exact ? "_exact" : "") + (*info.param.isa ? "_" : "") + info.param.isa;
+  std::string s = std::string(info.param.model) + "_" + name_of(info.param.matrices) + (info.param.exact ? "_exact" : "") + (*info.param.isa ? "_" : "") + info.param.isa +
+                  (info.param.kv ? std::string("_kv_") + name_of(*info.param.kv) : "");
   std::replace(s.begin(), s.end(), '-', '_');
   return s;
 }
@@ -36,6 +38,7 @@ class Company : public testing::TestWithParam<Case> {
     o.max_context = 200;
     o.max_output_rows = 512;
     o.exact = GetParam().exact;
+    o.kv_dtype = GetParam().kv;
     if (o.threads == 0) o.threads = 1;
     return open_session(*model_, o);
   }
@@ -113,7 +116,9 @@ INSTANTIATE_TEST_SUITE_P(Models, Company,
                                          Case{"phi3-dense", DType::q8_0, false, "avx2"}, Case{"olmo2-dense", DType::q6_k, false, ""}, Case{"olmo2-dense", DType::q5_k, true, ""},
                                          Case{"gpt2-dense", DType::bf16, false, ""}, Case{"gpt-oss-moe", DType::mxfp4, false, ""}, Case{"qwen2moe-moe", DType::q4_1, false, ""},
                                          Case{"qwen2moe-moe", DType::f32, true, "scalar"}, Case{"deepseek2-moe", DType::q8_0, false, ""}, Case{"mamba2-dense", DType::q5_1, false, ""},
-                                         Case{"mamba2-dense", DType::f32, true, "avx2"}, Case{"qwen35-dense", DType::q4_0, false, ""}, Case{"qwen35-dense", DType::q3_k, false, "avx2"}),
+                                         Case{"mamba2-dense", DType::f32, true, "avx2"}, Case{"qwen35-dense", DType::q4_0, false, ""}, Case{"qwen35-dense", DType::q3_k, false, "avx2"},
+                                         Case{"gemma3-dense", DType::q4_k, false, "", DType::q8_0}, Case{"phi3-dense", DType::q8_0, false, "avx2", DType::q8_0},
+                                         Case{"gpt-oss-moe", DType::mxfp4, false, "scalar", DType::q8_0}),
                          name_of_case);
 
 TEST(Golden, EveryModelThroughASessionGivesTheReferencesLogits) {

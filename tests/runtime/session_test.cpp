@@ -1,4 +1,6 @@
 // What a Session refuses, and how it says so.
+#include <cmath>
+
 #include "runtime/runner.h"
 
 namespace mainspring::inline v0::test {
@@ -29,6 +31,37 @@ TEST(SessionOptions, OutOfRangeIsNamed) {
   expect_error(Session::create(f.model, {.max_batch_tokens = 0}), Errc::invalid_argument, "max_batch_tokens is 0");
   expect_error(Session::create(f.model, {.max_output_rows = -1}), Errc::invalid_argument, "max_output_rows is -1");
   expect_error(Session::create(f.model, {.threads = 5000}), Errc::invalid_argument, "threads is 5000");
+}
+
+TEST(SessionOptions, KeysAndValuesAreKeptInWhatIsAskedFor) {
+  const Fixture f;
+  const std::vector<int32_t> tokens = ids(100, f.model.vocabulary_size());
+  Rows f32_logits;
+  size_t f32_bytes = 0;
+  for (const DType t : {DType::f32, DType::f16, DType::q8_0}) {
+    Session session = open_session(f.model, {.max_context = 100, .max_output_rows = 100, .kv_dtype = t});
+    EXPECT_EQ(session.options().kv_dtype, t);
+    EXPECT_EQ(session.memory().kv, Session::plan_memory(f.model, {.max_context = 100, .kv_dtype = t})->kv) << name_of(t);
+    EXPECT_NE(session.explain().find(std::string(".") + name_of(t)), std::string::npos) << session.explain();
+    const Rows logits = feed(session, tokens, {37});
+    if (t == DType::f32) {
+      f32_logits = logits;
+      f32_bytes = session.memory().kv;
+      continue;
+    }
+    EXPECT_LT(session.memory().kv, f32_bytes * (t == DType::f16 ? 51 : 40) / 100) << name_of(t);
+    EXPECT_FALSE(same_bits(logits, f32_logits)) << name_of(t);
+    double off = 0, size = 0;
+    for (size_t i = 0; i < logits.size(); ++i) {
+      off += std::pow(static_cast<double>(logits[i]) - static_cast<double>(f32_logits[i]), 2);
+      size += std::pow(static_cast<double>(f32_logits[i]), 2);
+    }
+    EXPECT_LT(std::sqrt(off / size), t == DType::f16 ? 0.002 : 0.02) << name_of(t);
+  }
+  EXPECT_EQ(open_session(f.model, {}).options().kv_dtype, DType::f16);
+  EXPECT_EQ(open_session(f.model, {.exact = true}).options().kv_dtype, DType::f32);
+  expect_error(Session::create(f.model, {.kv_dtype = DType::bf16}), Errc::invalid_argument, "kv_dtype is bf16, expected f32, f16 or q8_0");
+  expect_error(Session::create(f.model, {.exact = true, .kv_dtype = DType::q8_0}), Errc::invalid_argument, "an exact session keeps keys and values in f32");
 }
 
 TEST(SessionOptions, ATableOfPositionsBoundsTheContext) {
