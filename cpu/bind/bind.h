@@ -40,6 +40,7 @@ Result<KernelBinding> bind_moe_combine(const BindRequest& request, IsaSet isa);
 // attention and recurrent kernels
 Result<KernelBinding> bind_attention(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_kv_store(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_rope_kv_store(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_rope(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_causal_conv(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_ssm_scan(const BindRequest& request, IsaSet isa);

@@ -131,6 +131,16 @@ def bench_info_explain():
 
 
 @case
+def keys_and_values_in_other_formats():
+    bytes_of = {kv: document("info", MODEL, "--context", 256, "--kv", kv)["memory"]["kv"] for kv in ("f32", "f16", "q8_0")}
+    assert bytes_of["q8_0"] < bytes_of["f16"] < bytes_of["f32"], bytes_of
+    assert any(n["kernel"].endswith("q8_0") for n in document("explain", MODEL, "--kv", "q8_0") if n["op"] == "attention")
+    assert document("generate", MODEL, "--prompt", "Hello", "--max-tokens", 5, "--greedy", "--kv", "q8_0")["tokens"]
+    refuses(1, "an exact session keeps keys and values in f32", "generate", MODEL, "--prompt", "x", "--exact", "--kv", "q8_0")
+    refuses(2, "--kv", "generate", MODEL, "--prompt", "x", "--kv", "q4_0")
+
+
+@case
 def a_profile_holds_every_node_and_worker():
     nodes = {n["node"] for n in document("explain", MODEL) if n["steps"]}
     with tempfile.TemporaryDirectory() as d:

@@ -78,6 +78,25 @@ const std::vector<OpCase>& store_cases() {
   return all;
 }
 
+// Against the reference the rotation may differ in the last bits, so f32 alone; that fusing changes no bit is tested on whole models.
+const std::vector<OpCase>& rope_store_cases() {
+  static const std::vector<OpCase> all = [] {
+    std::vector<OpCase> v;
+    const auto add = [&v](std::string name, int64_t heads, int64_t d, Attrs attrs, bool factors = false) {
+      std::vector<In> in{keys(heads, d), rows({kN, heads, d}), positions()};
+      if (factors) in.push_back(vec({d / 2}, Fill::unit));
+      v.push_back({.name = std::move(name), .op = "rope_kv_store", .in = std::move(in), .attrs = std::move(attrs), .steps = kSteps});
+    };
+    add("norm", 3, 64, {});
+    add("neox, part of a head", 2, 80, {{"mode", "neox"}, {"n_rot", 32}});
+    add("factors", 1, 16, {}, true);
+    add("several tiles of heads", 9, 256, {{"mode", "neox"}});
+    return v;
+  }();
+  return all;
+}
+
+MAINSPRING_OP_TEST(OpRopeKvStore, rope_store_cases());
 MAINSPRING_OP_TEST(OpAttention, attention_cases());
 MAINSPRING_OP_TEST(OpKvStore, store_cases());
 

@@ -102,6 +102,23 @@ TEST_P(Passes, ResidualsJoinTheLayerToTheBit) {
   EXPECT_EQ(with_residual(without), 0u);
 }
 
+TEST_P(Passes, RotationsJoinTheStoreOfKeysToTheBit) {
+  const std::vector<float> want = logits(graph_, m_);
+  Graph refused = graph_;
+  EXPECT_FALSE(apply("fuse_rope_store", refused, {true, takes_nothing, nullptr})) << "nothing is fused that no kernel takes";
+  const size_t ropes = count(graph_, "rope"), stores = count(graph_, "kv_store");
+  const bool changed = apply("fuse_rope_store", graph_);
+  EXPECT_EQ(changed, count(graph_, "rope_kv_store") > 0);
+  apply("dead_code", graph_);
+  EXPECT_EQ(count(graph_, "rope"), ropes - count(graph_, "rope_kv_store"));
+  EXPECT_EQ(count(graph_, "kv_store"), stores - count(graph_, "rope_kv_store"));
+  if (std::string_view(GetParam()) == "phi3-dense") {
+    EXPECT_EQ(count(graph_, "rope_kv_store"), stores / 2) << "one for each layer";
+  }
+  EXPECT_TRUE(same(logits(graph_, m_), want));
+  EXPECT_FALSE(apply("fuse_rope_store", graph_));
+}
+
 TEST_P(Passes, AreSwitchedOffByName) {
   const PassContext context{false, takes_int8, nullptr};
   Graph all = graph_, without = graph_;

@@ -1,5 +1,6 @@
 // What a Session refuses, and how it says so.
 #include <cmath>
+#include <cstdlib>
 
 #include "runtime/runner.h"
 
@@ -62,6 +63,22 @@ TEST(SessionOptions, KeysAndValuesAreKeptInWhatIsAskedFor) {
   EXPECT_EQ(open_session(f.model, {.exact = true}).options().kv_dtype, DType::f32);
   expect_error(Session::create(f.model, {.kv_dtype = DType::bf16}), Errc::invalid_argument, "kv_dtype is bf16, expected f32, f16 or q8_0");
   expect_error(Session::create(f.model, {.exact = true, .kv_dtype = DType::q8_0}), Errc::invalid_argument, "an exact session keeps keys and values in f32");
+}
+
+TEST(Passes, KeysRotatedOnTheWayIntoTheirBlockAreTheSameBits) {
+  for (const char* name : {"phi3-dense", "gemma3-dense"})
+    for (const DType kv : {DType::f16, DType::q8_0}) {
+      Rows logits[2];
+      for (const bool fused : {false, true}) {
+        ASSERT_EQ(setenv("MAINSPRING_PASSES", fused ? "" : "-fuse_rope_store", 1), 0);
+        const Fixture f(name);
+        unsetenv("MAINSPRING_PASSES");
+        Session session = open_session(f.model, {.max_context = 150, .max_output_rows = 150, .threads = 2, .kv_dtype = kv});
+        EXPECT_EQ(session.explain().find("rope_kv_store") != std::string::npos, fused) << name;
+        logits[fused] = feed(session, ids(150, f.model.vocabulary_size()), {70, 1, 30});
+      }
+      EXPECT_TRUE(same_bits(logits[0], logits[1])) << name << " " << name_of(kv);
+    }
 }
 
 TEST(SessionOptions, ATableOfPositionsBoundsTheContext) {

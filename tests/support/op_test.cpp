@@ -412,7 +412,7 @@ void check_rows_alone(const Problem& p, Engine& engine, const StepInput& step, s
   SymbolId symbol = kNone;
   for (size_t o = 0; o < p.out.size(); ++o)
     if (p.state_of[o] < 0 && !p.out[o].dims.empty() && !p.out[o].dims[0].is_constant()) symbol = p.out[o].dims[0].symbol;
-  if (std::string_view(p.op->name) == "kv_store") symbol = 0;
+  if (std::string_view(p.op->name).ends_with("kv_store")) symbol = 0;
   if (symbol == kNone) return;
   const auto n = static_cast<int32_t>(step.symbols[static_cast<size_t>(symbol)]);
   std::vector<Data> got = want;
