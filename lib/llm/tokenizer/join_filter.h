@@ -16,6 +16,7 @@ namespace mainspring::inline v0 {
 
 /// Bytes of the character at `at`, packed; its length in `bytes`. Cut off by the end of the text like the symbols of the merging loop.
 inline uint32_t packed_char(std::string_view s, size_t at, size_t& bytes) {
+  if (const auto lead = static_cast<uint8_t>(s[at]); lead < 0x80) return bytes = 1, lead;  // most of them
   bytes = std::min(utf8_length(s[at]), s.size() - at);
   uint32_t c = 0;
   for (size_t i = 0; i < bytes; ++i) c = c << 8 | static_cast<uint8_t>(s[at + i]);
