@@ -3,6 +3,10 @@
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
+#if defined(__linux__) && defined(__x86_64__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "core/error.h"
 
@@ -26,9 +30,26 @@ uint64_t saved_state() {
   __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
   return static_cast<uint64_t>(hi) << 32 | lo;
 }
-#endif
 
 constexpr bool bit(uint32_t word, int i) { return word >> i & 1; }
+
+bool has_tiles() {
+  const Regs l7 = cpuid(7, 0);
+  return bit(cpuid(1, 0).c, 27) && (saved_state() & 0x60000) == 0x60000 && bit(l7.d, 24) && bit(l7.d, 25) && bit(l7.d, 22);
+}
+
+#if defined(__linux__) && defined(__x86_64__)
+// arch_prctl, as the kernel's Documentation/arch/x86/xstate.rst numbers it; kernels before 5.16 know neither (and do not save tiles).
+constexpr long kGetPermitted = 0x1022, kRequest = 0x1023, kTileData = 18;
+
+bool tiles_permitted() {
+  uint64_t permitted = 0;
+  return syscall(SYS_arch_prctl, kGetPermitted, &permitted) == 0 && (permitted >> kTileData & 1);
+}
+#else
+bool tiles_permitted() { return true; }  // elsewhere what xgetbv says is all there is
+#endif
+#endif
 
 }  // namespace
 
@@ -41,7 +62,6 @@ IsaSet detect_isa() {
   const uint64_t state = saved_state();
   const bool ymm = (state & 0x6) == 0x6;
   const bool zmm = ymm && (state & 0xe0) == 0xe0;
-  const bool tiles = (state & 0x60000) == 0x60000;
   const Regs l7 = cpuid(7, 0);
   const Regs l71 = l7.a >= 1 ? cpuid(7, 1) : Regs{};
 
@@ -54,9 +74,15 @@ IsaSet detect_isa() {
   set = set.with(Isa::avx512);
   if (!bit(l7.c, 11)) return set;
   set = set.with(Isa::avx512vnni);
-  if (tiles && bit(l7.d, 24) && bit(l7.d, 25) && bit(l7.d, 22)) set = set.with(Isa::amx);
+  if (has_tiles() && tiles_permitted()) set = set.with(Isa::amx);
 #endif
   return set;
+}
+
+void request_tiles() {
+#if defined(__linux__) && defined(__x86_64__)
+  if (has_tiles()) syscall(SYS_arch_prctl, kRequest, kTileData);
+#endif
 }
 
 Result<IsaSet> cap(IsaSet set, std::string_view name) {

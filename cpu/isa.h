@@ -1,4 +1,5 @@
-// Which instruction sets may this process use? In: cpuid and xgetbv. Out: an IsaSet, that kernel tables are filtered by, once, at bind time.
+// Which instruction sets may this process use? In: cpuid, xgetbv and what the system permits. Out: an IsaSet, that kernel tables are filtered by, once,
+// at bind time.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +29,15 @@ struct IsaSet {
   friend constexpr bool operator==(IsaSet a, IsaSet b) { return a.bits == b.bits; }
 };
 
-/// What this CPU and its operating system support. Costs some cpuid instructions; keeps no state, makes no request to the system.
+/// What this CPU and its operating system support for this process as it is. Costs some cpuid instructions and, where there are tiles, one
+/// question to the system; keeps no state, changes nothing.
 IsaSet detect_isa();
+
+/// Asks Linux to let this process use AMX tiles, whose 8 KB of state a thread carries only after it has asked. It holds for all threads from here on
+/// and cannot be taken back; signal frames may become larger, so the system refuses where a thread's alternate stack is too small for that. Does
+/// nothing on machines without tiles, and nothing a second time. The provider calls it once, when it is made, unless capped below amx; where it is
+/// refused, detect_isa has no amx.
+void request_tiles();
 
 /// `set` without everything that comes after `name` in Isa's order ("avx2" leaves scalar and avx2). invalid_argument: an unknown name.
 Result<IsaSet> cap(IsaSet set, std::string_view name);

@@ -108,11 +108,12 @@ namespace mainspring::inline v0 {
 /// lib/runtime/providers.inc
 Result<std::unique_ptr<Provider>> make_cpu_provider(const Context& context) {
   const std::string& name = context.impl()->cpu_isa();
-  IsaSet isa = detect_isa();
+  IsaSet allowed{(1u << kIsas) - 1};
   if (!name.empty()) {
-    MAINSPRING_TRY(isa, cap(isa, name));
+    MAINSPRING_TRY(allowed, cap(allowed, name));
   }
-  return cpu::make_provider(context, isa);
+  if (allowed.has(Isa::amx)) request_tiles();
+  return cpu::make_provider(context, {detect_isa().bits & allowed.bits});
 }
 
 }  // namespace mainspring::inline v0

@@ -28,6 +28,7 @@ inline IsaSet machine() {
 #if defined(MAINSPRING_EMULATE_ISA)
   return IsaSet{~0u};
 #else
+  request_tiles();
   return detect_isa();
 #endif
 }

@@ -22,6 +22,7 @@ inline std::vector<const QgemmKernel*> usable_kernels() {
 #if defined(MAINSPRING_EMULATE_ISA)
   const IsaSet isa{~0u};
 #else
+  request_tiles();
   const IsaSet isa = detect_isa();
 #endif
   std::vector<const QgemmKernel*> out;

@@ -118,4 +118,15 @@ TEST(CpuIsa, DetectionAgreesWithTheCompilersRuntime) {
 #endif
 }
 
+TEST(CpuIsa, RequestForTilesGivesNothingElse) {
+  const IsaSet before = detect_isa();
+  request_tiles();
+  const IsaSet after = detect_isa();
+  EXPECT_EQ(after.without(Isa::amx), before.without(Isa::amx));
+  EXPECT_TRUE(!after.has(Isa::amx) || after.has(Isa::avx512vnni));
+  EXPECT_TRUE(!before.has(Isa::amx) || after.has(Isa::amx));
+  request_tiles();
+  EXPECT_EQ(detect_isa(), after);
+}
+
 }  // namespace

@@ -523,6 +523,9 @@ void for_each(std::span<const OpCase> cases, const std::function<void(const OpCa
   }
 }
 
-bool lacks(Isa isa) { return !detect_isa().has(isa); }
+bool lacks(Isa isa) {
+  if (isa == Isa::amx) request_tiles();
+  return !detect_isa().has(isa);
+}
 
 }  // namespace mainspring::inline v0::optest
