@@ -7,7 +7,7 @@ namespace {
 
 // Rough rates of one core, for cutting tiles only: a factor of two either way still gives tiles between 5 and 100 µs.
 constexpr double kReadBytesPerNs = 10;
-double int8_macs_per_ns(Isa isa) { return isa == Isa::scalar ? 2 : isa == Isa::avx2 ? 50 : 100; }
+double int8_macs_per_ns(Isa isa) { return isa == Isa::scalar ? 2 : isa == Isa::avx2 ? 50 : isa == Isa::amx ? 200 : 100; }
 double f32_macs_per_ns(Isa isa) { return isa == Isa::scalar ? 3 : isa == Isa::avx2 ? 18 : 30; }
 constexpr double kDecodePerNs = 0.8;
 

@@ -1,5 +1,6 @@
 // AMX tiles: eight registers of sixteen rows of 64 bytes, and the products that sum into them. For files named amx*; a thread that uses tiles begins
-// with configure_tiles and ends with release_tiles, so that nobody pays for saving them afterwards. With MAINSPRING_EMULATE_ISA the same in plain C++.
+// with configure_tiles and ends with release_tiles, so that nobody pays for saving them afterwards. With MAINSPRING_EMULATE_ISA the same in plain
+// C++.
 //
 // The instructions stand here in asm: GCC 12's own names take a register's number only as a literal, and do not say that they read and write memory.
 #pragma once
@@ -47,11 +48,13 @@ void zero_tile() {
 template <int t>
 void load_tile(const void* p, int64_t stride) {
   zero_tile<t>();
-  for (int r = 0; r < g_tiles.config.rows[t]; ++r) __builtin_memcpy(g_tiles.data[t][r], static_cast<const uint8_t*>(p) + r * stride, g_tiles.config.row_bytes[t]);
+  for (int r = 0; r < g_tiles.config.rows[t]; ++r)
+    __builtin_memcpy(g_tiles.data[t][r], static_cast<const uint8_t*>(p) + r * stride, g_tiles.config.row_bytes[t]);
 }
 template <int t>
 void store_tile(void* p, int64_t stride) {
-  for (int r = 0; r < g_tiles.config.rows[t]; ++r) __builtin_memcpy(static_cast<uint8_t*>(p) + r * stride, g_tiles.data[t][r], g_tiles.config.row_bytes[t]);
+  for (int r = 0; r < g_tiles.config.rows[t]; ++r)
+    __builtin_memcpy(static_cast<uint8_t*>(p) + r * stride, g_tiles.data[t][r], g_tiles.config.row_bytes[t]);
 }
 /// c[m][n] += sum over words kk of dot(a[m][kk], b[kk][n]), word by word of 4 bytes.
 template <int c, int a, int b, class Sum, class Dot>

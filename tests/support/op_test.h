@@ -114,7 +114,7 @@ bool lacks(Isa isa);
   }                                                                                                                          \
   INSTANTIATE_TEST_SUITE_P(isa, suite##Kernels,                                                                              \
                            ::testing::Values(::mainspring::Isa::scalar, ::mainspring::Isa::avx2, ::mainspring::Isa::avxvnni, \
-                                             ::mainspring::Isa::avx512, ::mainspring::Isa::avx512vnni),                      \
+                                             ::mainspring::Isa::avx512, ::mainspring::Isa::avx512vnni, ::mainspring::Isa::amx), \
                            [](const auto& p) { return std::string(::mainspring::name_of(p.param)); })
 
 }  // namespace mainspring::inline v0::optest

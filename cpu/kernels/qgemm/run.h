@@ -63,37 +63,49 @@ void expand(const uint8_t* panel, int64_t k, uint8_t* to) {
   });
 }
 
-/// From here on a panel is expanded first: with 16 rows of sixteen sequences, and panels from memory, it costs more than it saves.
-constexpr int64_t kManyRows = 32;
+/// What is done with plain panels, and from how many rows on a panel is made plain: with 16 rows of sixteen sequences, and panels from memory, it
+/// costs more than it saves.
+struct ManyRows {
+  static constexpr int64_t kFrom = 32;
+  template <class F, bool wide, int P>
+  static void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output) {
+    column<F, wide, P>(a, plain, stride, first_output);
+  }
+};
 
 /// P panels that follow each other, plain ones in scratch where the rows are many.
-template <class F, bool wide, int P>
+template <class F, class Many, bool wide, int P>
 void panels(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, bool many) {
   if (!many) return column<F, wide, P>(a, panel, stride, first_output);
   const int64_t plain = panel_stride<Expanded<F>>(a.k);
   uint8_t* to = reinterpret_cast<uint8_t*>(a.scratch);
   for (int p = 0; p < P; ++p) expand<F>(panel + p * stride, a.k, to + p * plain);
-  column<Expanded<F>, wide, P>(a, to, plain, first_output);
+  Many::template run<Expanded<F>, wide, P>(a, to, plain, first_output);
 }
 
-template <class F, bool wide>
+template <class Many>
+bool has_many(const QgemmArgs& a) {
+  return a.scratch != nullptr && a.rows >= Many::kFrom;
+}
+
+template <class F, class Many, bool wide>
 void run_as(const QgemmArgs& a) {
   constexpr int P = F::Sums::kPanels;
   const int64_t stride = panel_stride<F>(a.k);
   const uint8_t* panel = reinterpret_cast<const uint8_t*>(a.panels);
-  const bool many = a.scratch != nullptr && a.rows >= kManyRows;
+  const bool many = has_many<Many>(a);
   int64_t p = 0;
   // One row is bound by memory, and two streams read slower than one.
   if (a.rows > 1) {
-    for (; p + P <= a.panels_count; p += P, panel += P * stride) panels<F, wide, P>(a, panel, stride, p * kWidth, many);
+    for (; p + P <= a.panels_count; p += P, panel += P * stride) panels<F, Many, wide, P>(a, panel, stride, p * kWidth, many);
   }
-  for (; p < a.panels_count; ++p, panel += stride) panels<F, wide, 1>(a, panel, stride, p * kWidth, many);
+  for (; p < a.panels_count; ++p, panel += stride) panels<F, Many, wide, 1>(a, panel, stride, p * kWidth, many);
 }
 
-template <class F>
+template <class F, class Many = ManyRows>
 void run(const QgemmArgs& a) {
-  if (a.wide) run_as<F, true>(a);
-  else run_as<F, false>(a);
+  if (a.wide) run_as<F, Many, true>(a);
+  else run_as<F, Many, false>(a);
 }
 
 }  // namespace

@@ -121,11 +121,6 @@ MAINSPRING_INLINE void each_block(const uint8_t* panel, int64_t k, Each each) {
 template <class F, bool wide, int P, int R, int X>
 MAINSPRING_INLINE_LOOPS void panel_rows(const uint8_t* panel, int64_t stride, const uint8_t* const (&x)[X], int64_t k, Float (&acc)[P][R]) {
   int64_t at = 0, at_d = wide ? 2 * k : k, at_s = at_d + k / 8;
-  MAINSPRING_UNROLL
-  for (int p = 0; p < P; ++p) {
-    MAINSPRING_UNROLL
-    for (int r = 0; r < R; ++r) acc[p][r] = zero_float();
-  }
   each_block<F>(panel, k, [&](const uint8_t* q, const uint8_t* record, int sub) __attribute__((always_inline)) {
     if constexpr (!F::kNear) {
       MAINSPRING_UNROLL
@@ -146,23 +141,39 @@ MAINSPRING_INLINE void store_outputs(float* y, Float v, const float* bias, int64
   for (int64_t o = 0; o < valid; ++o) y[o] = bias ? lanes[o] + bias[o] : lanes[o];
 }
 
-template <class F, bool wide, int P, int R>
-void tile(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, int64_t first_row) {
-  const uint8_t* x[kByteRows<R, wide>];
-  Float acc[P][R];
+/// R rows of x from first_row on, and P x R sums of nothing yet.
+template <bool wide, int P, int R, int X>
+MAINSPRING_INLINE_LOOPS void begin_tile(const QgemmArgs& a, int64_t first_row, const uint8_t* (&x)[X], Float (&acc)[P][R]) {
   MAINSPRING_UNROLL
   for (int r = 0; r < R; ++r) {
     const uint8_t* row = reinterpret_cast<const uint8_t*>(a.x) + (first_row + r) * a.x_stride;
     x[kByteRows<1, wide> * r] = row;
     if constexpr (wide) x[2 * r + 1] = row + a.k;
   }
-  panel_rows<F, wide>(panel, stride, x, a.k, acc);
+  MAINSPRING_UNROLL
+  for (int p = 0; p < P; ++p) {
+    MAINSPRING_UNROLL
+    for (int r = 0; r < R; ++r) acc[p][r] = zero_float();
+  }
+}
+
+template <int P, int R>
+MAINSPRING_INLINE_LOOPS void end_tile(const QgemmArgs& a, int64_t first_output, int64_t first_row, const Float (&acc)[P][R]) {
   MAINSPRING_UNROLL
   for (int p = 0; p < P; ++p) {
     const int64_t o = first_output + p * kWidth;
     MAINSPRING_UNROLL
     for (int r = 0; r < R; ++r) store_outputs(a.y + (first_row + r) * a.y_stride + o, acc[p][r], a.bias ? a.bias + o : nullptr, a.outputs - o);
   }
+}
+
+template <class F, bool wide, int P, int R>
+void tile(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, int64_t first_row) {
+  const uint8_t* x[kByteRows<R, wide>];
+  Float acc[P][R];
+  begin_tile<wide>(a, first_row, x, acc);
+  panel_rows<F, wide>(panel, stride, x, a.k, acc);
+  end_tile(a, first_output, first_row, acc);
 }
 
 /// All rows by P panels: these stay in the nearest cache while the rows pass over them.
