@@ -8,8 +8,9 @@
 // Why eight rows by two panels: the f32 sums take 16 of 32 registers, and a row's d and its two s serve two panels. For a row, a panel and a block
 // that is 4.5 f32 instructions (convert, scale by d, two FMAs, half an add) at two a cycle, so 2.25 cycles; loads are one of sums, 1.5 of d and s,
 // 0.5 of A and 1 of B at two a cycle, stores one, and the product takes a cycle for a row of A: all of these hide. VNNI adds four cycles for its
-// eight dot products to the same f32 work, hence at most 2.7 times as fast, and 2 where a scale covers 16 k. A product is waited for some 52 cycles,
-// so those of the next block begin before the f32 work of this one. Reckoned, not measured: no machine of the project has had AMX so far.
+// eight dot products to the same f32 work, hence at most 2.7 times as fast. Where a scale covers 16 k one panel at a time: eight f32 instructions and
+// eight loads are four cycles either way, and with two panels GCC keeps 32 sums in memory; at most twice as fast. A product is waited for some 52
+// cycles, so those of the next block begin before the f32 work of this one. Reckoned, not measured: no machine of the project has had AMX so far.
 #pragma once
 
 #include "cpu/kernels/qgemm/avx512vnni_dot.h"  // before tile.h
@@ -99,9 +100,11 @@ struct AmxRows {
   static constexpr int64_t kFrom = 16;  // two tiles pay for making a panel plain
   template <class E, bool wide, int P>
   static void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output) {
-    AmxTile<E, wide, P> tile;
+    constexpr int together = E::kTwoScales ? 1 : P;
+    AmxTile<E, wide, together> tile;
     int64_t r = 0;
-    for (; r + kAmxRows <= a.rows; r += kAmxRows) tile.run(a, plain, stride, first_output, r);
+    for (; r + kAmxRows <= a.rows; r += kAmxRows)
+      for (int p = 0; p < P; p += together) tile.run(a, plain + p * stride, stride, first_output + p * kWidth, r);
     QgemmArgs rest = a;
     rest.x += r * a.x_stride, rest.y += r * a.y_stride, rest.rows -= r;
     column<E, wide, P>(rest, plain, stride, first_output);
