@@ -73,6 +73,7 @@ class Lines final : public benchmark::BenchmarkReporter {
 }  // namespace bench
 
 int main(int count, char** arguments) {
+  mainspring::request_tiles();  // before kernels are asked for by what the machine has
   // Seven repetitions, unless the caller says otherwise: later options win.
   std::vector<char*> options{arguments[0]};
   static char defaults[][48] = {"--benchmark_repetitions=7", "--benchmark_min_time=0.03"};

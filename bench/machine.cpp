@@ -28,6 +28,7 @@ const char* commit() { return MAINSPRING_BENCH_COMMIT; }
 int threads() { return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u)); }
 
 Isa newest_isa() {
+  mainspring::request_tiles();
   mainspring::IsaSet set = mainspring::detect_isa();
   if (const char* most = std::getenv("MAINSPRING_CPU_ISA"))
     if (const auto capped = cap(set, most)) set = *capped;

@@ -1,5 +1,7 @@
 #include "roof/roof.h"
 
+#include "roof/amx.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
@@ -92,6 +94,7 @@ struct Isa {
 };
 constexpr Isa kIsas[] = {
 #if defined(__x86_64__)
+    {"amx", [] { return has_avx512vnni() && has_amx(); }, int8_amx, kAmxOps, f32_avx512, 32},
     {"avx512vnni", has_avx512vnni, int8_avx512vnni, 128, f32_avx512, 32},
     {"avx512", has_avx512, int8_avx512, 128, f32_avx512, 32},
     {"avxvnni", has_avxvnni, int8_avxvnni, 64, f32_avx2, 16},

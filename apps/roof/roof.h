@@ -22,7 +22,7 @@ struct Peaks {
   double f32_ops_per_s;
 };
 
-/// The arithmetic peaks alone, with the instructions of `isa` ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", as the library names
+/// The arithmetic peaks alone, with the instructions of `isa` ("scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", as the library names
 /// them) or, where the machine lacks them, of the next older set that it has. An unknown name means the newest.
 Peaks measure_peaks(int threads, std::string_view isa, double seconds = 0.1);
 
