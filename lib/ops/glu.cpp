@@ -1,6 +1,6 @@
 // glu(gate, up) -> same      attrs act: "silu" | "gelu" | "gelu_erf" | "relu" | "relu_sqr" | "sigmoid": act(gate) * up      arXiv:2002.05202
 //                            act "swiglu_oai", alpha (1.702), limit (7): g = min(gate,limit), u = clamp(up,±limit), g * sigmoid(alpha*g) * (u+1)
-// glu_quant: the same to q8_rows (bits = 16: q16_rows), last extent % 32 == 0: glu, then quantize_rows
+// glu_quant: the same to what attribute rows names (quantize_rows), last extent % 32 == 0: glu, then quantize_rows
 #include "ops/activation.h"
 #include "ops/op.h"
 #include "ops/shape.h"

@@ -1,8 +1,8 @@
-// linear(x […,k] f32, q8_rows or q16_rows, W[m,k] any weight format, bias? [m], residual? […,m]) -> […,m]
+// linear(x […,k] f32, bf16, q8_rows or q16_rows, W[m,k] any weight format, bias? [m], residual? […,m]) -> […,m]
 //   y[…,o] = Σ_k x[…,k] W[o,k] + bias[o], rounded; then + residual[…,o]: the same bits as an add that follows
 //   attrs x_bits (8): which of the two a lowering to quantised activations should choose
 // head_linear(x [n,h,a] f32, W[h,b,a] any weight format) -> [n,h,b]                       y[n,h,:] = W[h] x[n,h,:]
-// quantize_rows(x […,k] f32, k % 32 == 0) -> q8_rows, or q16_rows with bits = 16          attrs bits (8), see lib/quant/q8_rows.h
+// quantize_rows(x […,k] f32, k % 32 == 0) -> rows      attrs rows ("q8_rows"): or "q16_rows", see lib/quant/q8_rows.h, or "bf16", rounded to nearest even
 #include "ops/op.h"
 #include "ops/shape.h"
 #include "ops/view.h"

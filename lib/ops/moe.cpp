@@ -4,7 +4,7 @@
 //   probability p = softmax or sigmoid of the logits ("softmax_weight": the logits themselves). The K largest p + bias are chosen, ties to
 //   the lower id, in falling order. With groups > 1 only the groups_used best groups take part; a group counts the sum of its two best.
 //   weights = p of the chosen ("softmax_weight": softmax over the K of them); norm divides by their sum (at least 2^-14); then times scale.
-// moe_linear(x [n,k] or [n,K,k], f32, q8_rows or q16_rows, ids i32 [n,K], W [E,m,k] any weight format, bias? [E,m]) -> [n,K,m]
+// moe_linear(x [n,k] or [n,K,k], f32, bf16, q8_rows or q16_rows, ids i32 [n,K], W [E,m,k] any weight format, bias? [E,m]) -> [n,K,m]
 // moe_combine(y [n,K,m], weights [n,K]) -> [n,m]                  sum over K in order
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // rms_norm(x […,d], w? [d] or [h,d] for x […,h,d], residual? as x) -> same      attrs eps          x / sqrt(mean(x²)+eps) * w      arXiv:1910.07467
 //   rounded; then + residual: the same bits as an add that follows
-// rms_norm_quant(x, w?): the same to q8_rows (bits = 16: q16_rows), d % 32 == 0: rms_norm, then quantize_rows
+// rms_norm_quant(x, w?): the same to what attribute rows names (quantize_rows), d % 32 == 0: rms_norm, then quantize_rows
 // layer_norm(x […,d], w? [d] or [h,d], b? same) -> same             attrs eps          (x-mean) / sqrt(var+eps) * w + b arXiv:1607.06450
 // l2_norm(x […,d]) -> same                                          attrs eps          x / max(sqrt(Σ x²), eps)
 // softmax(x […,d]) -> same                                          exp(x - max x) / Σ exp(x - max x)

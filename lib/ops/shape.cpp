@@ -4,6 +4,7 @@
 
 #include "core/checked.h"
 #include "quant/kv_block.h"
+#include "quant/q8_rows.h"
 #include "quant/quant.h"
 
 namespace mainspring::inline v0 {
@@ -64,8 +65,8 @@ Result<const ValueInfo*> Want::rows(size_t i, const char* name, size_t min_rank,
 }
 
 Result<const ValueInfo*> Want::activations(size_t i, const char* name, size_t min_rank, size_t max_rank) const {
-  if (!has(i) || !is_quantised_rows(in(i).dtype)) {
-    if (has(i) && in(i).dtype != DType::f32) return fail("{} is {}, expected f32, q8_rows or q16_rows", name, text_of(in(i)));
+  if (!has(i) || !is_lowered_rows(in(i).dtype)) {
+    if (has(i) && in(i).dtype != DType::f32) return fail("{} is {}, expected f32, bf16, q8_rows or q16_rows", name, text_of(in(i)));
     return rows(i, name, min_rank, max_rank);
   }
   const ValueInfo& v = in(i);
@@ -134,12 +135,13 @@ Result<size_t> Want::choice(const char* name, std::string_view otherwise, std::s
 
 Result<std::vector<ValueInfo>> then_quantised(const char* op, const OpCall& c, Result<std::vector<ValueInfo>> inferred) {
   if (!inferred) return inferred;
-  const int64_t bits = c.attrs.i("bits", 8);
-  if (bits != 8 && bits != 16) return within(op, invalid("attribute bits is {}, expected 8 or 16", bits));
+  constexpr DType dtypes[] = {DType::q8_rows, DType::q16_rows, DType::bf16};
+  constexpr std::string_view names[] = {name_of(dtypes[0]), name_of(dtypes[1]), name_of(dtypes[2])};
+  MAINSPRING_TRY(const size_t rows, Want(op, c).choice("rows", names[0], names));
   ValueInfo& y = (*inferred)[0];
   if (y.dims.empty() || !y.dims.back().is_constant() || y.dims.back().times % 32 != 0)
     return within(op, invalid("output is {}, expected a constant last extent that is a multiple of 32", text_of(y)));
-  y.dtype = bits == 16 ? DType::q16_rows : DType::q8_rows;
+  y.dtype = dtypes[rows];
   return inferred;
 }
 

@@ -26,7 +26,7 @@ class Want {
   Result<const ValueInfo*> tensor(size_t i, const char* name, DType dtype, size_t min_rank, size_t max_rank = 0) const;
   /// As tensor, f32, with a constant last extent: what is worked on row by row.
   Result<const ValueInfo*> rows(size_t i, const char* name, size_t min_rank = 1, size_t max_rank = 0) const;
-  /// As rows, but q8_rows or q16_rows will do too.
+  /// As rows, but bf16, q8_rows or q16_rows will do too.
   Result<const ValueInfo*> activations(size_t i, const char* name, size_t min_rank, size_t max_rank = 0) const;
   /// A matrix of weights in any format: constant extents of that rank, the last one whole blocks.
   Result<const ValueInfo*> weight(size_t i, const char* name, size_t rank) const;

@@ -66,11 +66,12 @@ class DecodedRows {
   int64_t k_, count_ = 1, group_ = 1, row_bytes_ = 0, stride_bytes_ = 0;
 };
 
-/// Rows of floats, quantised into a tensor of as many q8_rows or q16_rows.
+/// Rows of floats, quantised into a tensor of as many q8_rows, q16_rows or bf16.
 inline void quantise_rows(const Rows<float>& x, const TensorView& out) {
-  const int64_t bytes = static_cast<int64_t>(quantised_row_bytes(out.dtype, x.length()));
+  const int64_t bytes = lowered_row_bytes(out.dtype, x.length());
+  const int64_t stride = out.row_stride * (is_quantised_rows(out.dtype) ? 1 : info_of(out.dtype).bytes);
   const int64_t group = x.count() && out.shape.rank() > 1 ? x.count() / out.shape[0] : 1;
-  for (int64_t r = 0; r < x.count(); ++r) quantise_row(out.dtype, x[r], x.length(), out.data + r / group * out.row_stride + r % group * bytes);
+  for (int64_t r = 0; r < x.count(); ++r) quantise_row(out.dtype, x[r], x.length(), out.data + r / group * stride + r % group * bytes);
 }
 
 /// What a fused op means: `reference`, rounded to f32, then quantise_rows.

@@ -15,9 +15,9 @@ Result<bool> pass_fuse_quantize(Graph& graph, const PassContext&) {
     if (graph.values[static_cast<size_t>(q.in[0])].dims.size() != 2) continue;
     q.op = from.op + "_quant";
     q.name = from.name;
-    const int64_t bits = q.attrs.i("bits", 8);
+    const std::string rows(q.attrs.s("rows"));
     q.attrs = from.attrs;
-    if (bits != 8) q.attrs.set("bits", bits);
+    if (!rows.empty()) q.attrs.set("rows", rows);
     q.in = std::vector<ValueId>(from.in);  // the old node dies with dead_code
     changed = true;
   }

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "quant/half.h"
+
 namespace mainspring::inline v0 {
 namespace {
 
@@ -52,6 +54,10 @@ void quantise_32(const float* x, const Block& b) {
 }  // namespace
 
 void quantise_row(DType t, const float* x, int64_t k, void* row) {
+  if (t == DType::bf16) {
+    for (int64_t i = 0; i < k; ++i) static_cast<uint16_t*>(row)[i] = f32_to_bf16(x[i]);
+    return;
+  }
   int8_t* high = static_cast<int8_t*>(row);
   int8_t* low = t == DType::q16_rows ? high + k : nullptr;
   float* d = reinterpret_cast<float*>(high + (low ? 2 * k : k));

@@ -39,10 +39,14 @@ constexpr size_t q8_rows_stride(int64_t k) { return quantised_row_bytes(DType::q
 constexpr size_t q8_rows_d(int64_t k) { return static_cast<size_t>(k); }
 constexpr size_t q8_rows_s(int64_t k) { return static_cast<size_t>(k) + static_cast<size_t>(k) / 8; }
 
+/// What the activations of a linear layer may be lowered to: q8_rows, q16_rows, and plain bf16.
+constexpr bool is_lowered_rows(DType t) { return is_quantised_rows(t) || t == DType::bf16; }
+constexpr int64_t lowered_row_bytes(DType t, int64_t k) { return t == DType::bf16 ? 2 * k : static_cast<int64_t>(quantised_row_bytes(t, k)); }
+
 /// n_rows rows of k floats, x_stride floats apart, to rows q8_rows_stride(k) bytes apart.
 void quantise_q8_rows(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* rows);
 
-/// One row of k floats to a row of q8_rows or q16_rows.
+/// One row of k floats to a row of q8_rows, q16_rows or bf16 (half.h says how that rounds).
 void quantise_row(DType t, const float* x, int64_t k, void* row);
 
 /// One row back to k floats: x = q * d, or v * d.

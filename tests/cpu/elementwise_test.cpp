@@ -168,10 +168,13 @@ TEST(ElementwiseBind, glu_quant_is_glu_then_quantize_rows) {
       const Attrs attrs = {{"act", std::string(act)}};
       Bound glu(cpu::bind_glu, "glu", attrs, {g, u}, {output({5, 5056}, DType::f32, 1)}, isa);
       Bound fused(cpu::bind_glu_quant, "glu_quant", attrs, {g, u}, {output({5, 5056}, DType::q8_rows, 1)}, isa);
-      ASSERT_TRUE(glu.ok() && fused.ok()) << fused.error();
+      Bound fused_bf16(cpu::bind_glu_quant, "glu_quant", attrs, {g, u}, {output({5, 5056}, DType::bf16, 1)}, isa);
+      ASSERT_TRUE(glu.ok() && fused.ok() && fused_bf16.ok()) << fused.error() << fused_bf16.error();
       glu.run(5, 1);
       fused.run(5, 2);
-      const Tensor want = quantised(glu.out());
+      fused_bf16.run(5, 2);
+      const Tensor want = quantised(glu.out()), want_bf16 = rounded(glu.out());
+      for (int64_t r = 0; r < 5; ++r) EXPECT_EQ(0, std::memcmp(want_bf16.row(r), fused_bf16.out().row(r), 2 * 5056)) << kernel->name << " " << act << " row " << r;
       for (int64_t r = 0; r < 5; ++r)
         EXPECT_EQ(0, std::memcmp(want.row(r), fused.out().row(r), 5056 + 632 + 1264)) << kernel->name << " " << act << " row " << r;
     }

@@ -157,6 +157,19 @@ inline Tensor quantised(const Tensor& x, int64_t gap = 0) {
   return t;
 }
 
+/// Rows rounded to bf16, `gap` elements apart.
+inline Tensor rounded(const Tensor& x, int64_t gap = 0) {
+  Tensor t = x;
+  t.dtype = DType::bf16;
+  t.gap = gap;
+  t.allocate();
+  for (int64_t r = 0; r < x.rows(); ++r) quantise_row(DType::bf16, x.at<float>(r), x.row_elements(), t.row(r));
+  return t;
+}
+
+/// What the default arithmetic makes of activations where a kernel takes it.
+inline Tensor lowered(DType weight, const Tensor& x, int64_t gap = 0) { return weight == DType::bf16 ? rounded(x, gap) : quantised(x, gap); }
+
 /// Rows [first, first + n) of the outermost extent, as a tensor of its own.
 inline Tensor part_of(const Tensor& t, int64_t first, int64_t n) {
   if (!t.symbolic || !t.present) return t;

@@ -132,12 +132,15 @@ TEST(NormBind, rms_norm_quant_is_rms_norm_then_quantize_rows) {
     const Tensor x = floats({9, 96}, 3, 1, true, 5), w = vector_of({96}, 9);
     Bound norm(cpu::bind_rms_norm, "rms_norm", {}, {x, w}, {output({9, 96})}, isa);
     Bound fused(cpu::bind_rms_norm_quant, "rms_norm_quant", {}, {x, w}, {output({9, 96}, DType::q8_rows, 1)}, isa);
-    ASSERT_TRUE(norm.ok() && fused.ok()) << fused.error();
+    Bound fused_bf16(cpu::bind_rms_norm_quant, "rms_norm_quant", {}, {x, w}, {output({9, 96}, DType::bf16, 1)}, isa);
+    ASSERT_TRUE(norm.ok() && fused.ok() && fused_bf16.ok()) << fused.error() << fused_bf16.error();
     norm.run(9);
     fused.run(9, 1);
+    fused_bf16.run(9, 1);
     Bound quant(cpu::bind_quantize_rows, "quantize_rows", {}, {norm.out()}, {output({9, 96}, DType::q8_rows)}, isa);
     // the reference quantiser on the kernel's norm: what two steps give, whichever way
-    const Tensor want = quantised(norm.out());
+    const Tensor want = quantised(norm.out()), want_bf16 = rounded(norm.out());
+    for (int64_t r = 0; r < 9; ++r) EXPECT_EQ(0, std::memcmp(want_bf16.row(r), fused_bf16.out().row(r), 192)) << kernel->name << " row " << r;
     for (int64_t r = 0; r < 9; ++r) EXPECT_EQ(0, std::memcmp(want.row(r), fused.out().row(r), 96 + 12 + 24)) << kernel->name << " row " << r;
     ASSERT_TRUE(quant.ok()) << quant.error();
   }

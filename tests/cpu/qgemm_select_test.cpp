@@ -67,7 +67,7 @@ std::vector<float> awkward_rows(int64_t rows, int64_t k) {
 }
 
 TEST(QgemmQuantize, EveryKernelWritesTheReferenceBits) {
-  for (const DType rows : {DType::q8_rows, DType::q16_rows}) {
+  for (const DType rows : {DType::q8_rows, DType::q16_rows, DType::bf16}) {
     std::vector<QuantizeRowFn> kernels = {select_quantize(rows, IsaSet{})};
     for (Isa isa : {Isa::avx2, Isa::avx512}) {
 #if defined(MAINSPRING_EMULATE_ISA)
@@ -78,7 +78,8 @@ TEST(QgemmQuantize, EveryKernelWritesTheReferenceBits) {
     }
     for (const int64_t k : {32, 64, 576, 2048}) {
       const std::vector<float> x = awkward_rows(3, k);
-      const size_t stride = quantised_row_bytes(rows, k), used = static_cast<size_t>((rows == DType::q16_rows ? 2 * k : k) + k / 8 + k / 4);
+      const auto stride = static_cast<size_t>(lowered_row_bytes(rows, k));
+      const size_t used = rows == DType::bf16 ? stride : static_cast<size_t>((rows == DType::q16_rows ? 2 * k : k) + k / 8 + k / 4);
       for (int64_t r = 0; r < 3; ++r) {
         Aligned want(stride);
         quantise_row(rows, x.data() + r * k, k, want.data());

@@ -25,6 +25,11 @@ const std::vector<OpCase>& linear_cases() {
       const int64_t block = info_of(d).block, k = scalar ? 63 : block * 3;
       v.push_back({.name = name, .op = "linear", .in = {rows({kN, k}), weights(d, {37, k})}, .steps = kFew});
       v.push_back({.name = name + " bias", .op = "linear", .in = {rows({kN, k}), weights(d, {64, k}), vec({64})}, .steps = kFew});
+      if (d == DType::bf16) {
+        v.push_back({.name = name + " rows", .op = "linear", .in = {quantised({kN, 96}, d), weights(d, {37, 96})}, .steps = kFew, .may_refuse = true});
+        v.push_back({.name = name + " rows heads", .op = "linear", .in = {quantised({kN, 3, 64}, d), weights(d, {33, 64}), vec({33})}, .steps = kFew, .may_refuse = true});
+        v.push_back({.name = name + " rows many", .op = "linear", .in = {quantised({kN, 256}, d), weights(d, {131, 256}), absent(), rows({kN, 131})}, .steps = kMany, .may_refuse = true});
+      }
       if (scalar) return;
       const int64_t kq = std::max<int64_t>(block, 64) * 3;
       v.push_back({.name = name + " q8", .op = "linear", .in = {quantised({kN, kq}), weights(d, {37, kq})}, .steps = kFew, .may_refuse = true});
@@ -76,9 +81,11 @@ const OpCase kQuantise[] = {
     {.name = "heads", .op = "quantize_rows", .in = {rows({kN, 3, 96})}},
     {.name = "long", .op = "quantize_rows", .in = {row_of(Fill::wide, {kN, 4096})}},
     {.name = "special", .op = "quantize_rows", .in = {row_of(Fill::special, {kN, 256})}},
-    {.name = "16 bits", .op = "quantize_rows", .in = {rows({kN, 32 * 5})}, .attrs = {{"bits", int64_t{16}}}},
-    {.name = "16 bits heads", .op = "quantize_rows", .in = {rows({kN, 3, 96})}, .attrs = {{"bits", int64_t{16}}}},
-    {.name = "16 bits special", .op = "quantize_rows", .in = {row_of(Fill::special, {kN, 256})}, .attrs = {{"bits", int64_t{16}}}},
+    {.name = "16 bits", .op = "quantize_rows", .in = {rows({kN, 32 * 5})}, .attrs = {{"rows", "q16_rows"}}},
+    {.name = "bf16", .op = "quantize_rows", .in = {rows({kN, 3, 96})}, .attrs = {{"rows", "bf16"}}},
+    {.name = "bf16 special", .op = "quantize_rows", .in = {row_of(Fill::special, {kN, 256})}, .attrs = {{"rows", "bf16"}}},
+    {.name = "16 bits heads", .op = "quantize_rows", .in = {rows({kN, 3, 96})}, .attrs = {{"rows", "q16_rows"}}},
+    {.name = "16 bits special", .op = "quantize_rows", .in = {row_of(Fill::special, {kN, 256})}, .attrs = {{"rows", "q16_rows"}}},
 };
 
 MAINSPRING_OP_TEST(OpLinear, linear_cases());

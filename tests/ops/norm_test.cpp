@@ -21,7 +21,7 @@ const OpCase kRmsQuant[] = {
     {.name = "bare", .op = "rms_norm_quant", .in = {rows({kN, 256})}, .attrs = {{"eps", 1e-6}}, .quant_steps = 1},
     {.name = "long", .op = "rms_norm_quant", .in = {rows({kN, 2048}, Fill::wide), vec({2048})}, .attrs = {{"eps", 1e-5}}, .quant_steps = 1},
     // 16 bits: the norm itself may be off by its own rounding, 4 ulp of a value that takes 15 of the 24 bits of f32: a rounding may fall elsewhere, and meet the low byte -128
-    {.name = "16 bits", .op = "rms_norm_quant", .in = {rows({kN, 576}), vec({576})}, .attrs = {{"eps", 1e-5}, {"bits", int64_t{16}}}, .quant_steps = 2},
+    {.name = "16 bits", .op = "rms_norm_quant", .in = {rows({kN, 576}), vec({576})}, .attrs = {{"eps", 1e-5}, {"rows", "q16_rows"}}, .quant_steps = 2},
     {.name = "heads", .op = "rms_norm_quant", .in = {rows({kN, 3, 32}), vec({3, 32})}, .attrs = {{"eps", 1e-5}}, .may_refuse = true, .quant_steps = 1},
 };
 const OpCase kLayer[] = {

@@ -86,6 +86,22 @@ TEST_P(Passes, LoweringCostsOnlyTheQuantiser) {
   EXPECT_FALSE(apply("fuse_quantize", graph_));
 }
 
+TEST_P(Passes, Bf16WeightsRoundTheirActivationsToBf16) {
+  const std::string bytes = arch_model(m_).file(DType::bf16);
+  const Model model = *Model::open(std::as_bytes(std::span(bytes)));
+  Graph graph = model.graph(), refused = graph;
+  const std::vector<float> want = logits(graph, m_);
+  EXPECT_FALSE(apply("lower_quantized", refused, {false, takes_nothing, nullptr}));
+  ASSERT_TRUE(apply("lower_quantized", graph));
+  for (const Node& n : graph.nodes) EXPECT_TRUE(n.op != "quantize_rows" || graph.values[static_cast<size_t>(n.out[0])].dtype == DType::bf16) << n.name;
+  const std::vector<float> lowered = logits(graph, m_);
+  EXPECT_LT(relative_error(lowered, want), 1e-3);
+  EXPECT_FALSE(same(lowered, want)) << "the rounding leaves a trace";
+  apply("fuse_quantize", graph);
+  apply("dead_code", graph);
+  EXPECT_TRUE(same(logits(graph, m_), lowered)) << "fusion is exact";
+}
+
 TEST_P(Passes, ResidualsJoinTheLayerToTheBit) {
   const std::vector<float> want = logits(graph_, m_);
   Graph refused = graph_, without = graph_;

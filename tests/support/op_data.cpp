@@ -196,6 +196,7 @@ Data make_data(const In& in, const std::vector<int64_t>& symbols, std::span<cons
     for (int64_t i = 0; i < shape.elements(); ++i) {
       const float v = draw(in.fill, random);
       if (in.dtype == DType::f16) d.as<uint16_t>()[i] = f32_to_f16(v);
+      else if (in.dtype == DType::bf16) d.as<uint16_t>()[i] = f32_to_bf16(v);
       else d.as<float>()[i] = v;
     }
   }

@@ -1,4 +1,4 @@
-// f32 rows to q8_rows and q16_rows with AVX2: the same bits as lib/quant/q8_rows.cpp, whose header says what they are.
+// f32 rows to q8_rows, q16_rows and bf16 with AVX2: the same bits as lib/quant/q8_rows.cpp, whose header says what they are.
 #include "cpu/kernels/qgemm/qgemm_args.h"
 #include "cpu/simd/intrinsics.h"
 
@@ -91,6 +91,15 @@ MAINSPRING_INLINE void quantize_32(const float* x, const Block& b) {
   store_float(b.s + 4, scale * static_cast<float>(sum_16(v[2], v[3])));
 }
 
+/// The upper halves of 8 floats, rounded to nearest even; a NaN becomes a quiet one.
+MAINSPRING_INLINE __m256i bf16_of(const float* x) {
+  const __m256 f = _mm256_loadu_ps(x);
+  const __m256i bits = _mm256_castps_si256(f), odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  const __m256i rounded = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  const __m256i quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x400000)), nan = _mm256_castps_si256(_mm256_cmp_ps(f, f, _CMP_UNORD_Q));
+  return _mm256_srli_epi32(_mm256_blendv_epi8(rounded, quiet, nan), 16);
+}
+
 }  // namespace
 
 void quantize_q8_avx2(const float* x, int64_t k, std::byte* row) {
@@ -98,6 +107,14 @@ void quantize_q8_avx2(const float* x, int64_t k, std::byte* row) {
 }
 void quantize_q16_avx2(const float* x, int64_t k, std::byte* row) {
   for (int64_t b = 0; b < k / 32; ++b) quantize_32<true>(x + 32 * b, {row + 32 * b, row + k + 32 * b, row + 2 * k + 4 * b, row + 2 * k + k / 8 + 8 * b});
+}
+
+/// k is a multiple of 32, as in every row that is lowered.
+void quantize_bf16_avx2(const float* x, int64_t k, std::byte* row) {
+  for (int64_t i = 0; i < k; i += 16) {
+    const __m256i both = _mm256_packus_epi32(bf16_of(x + i), bf16_of(x + i + 8));  // by 128-bit halves: 0-3, 8-11, 4-7, 12-15
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(row + 2 * i), _mm256_permute4x64_epi64(both, 0xd8));
+  }
 }
 
 }  // namespace mainspring::inline v0

@@ -16,6 +16,7 @@ namespace mainspring::inline v0 {
 #undef MAINSPRING_QGEMM
 void quantize_q8_avx2(const float* x, int64_t k, std::byte* row);
 void quantize_q16_avx2(const float* x, int64_t k, std::byte* row);
+void quantize_bf16_avx2(const float* x, int64_t k, std::byte* row);
 
 namespace {
 
@@ -123,6 +124,7 @@ const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string
 }
 
 QuantizeRowFn select_quantize(DType rows, IsaSet isa) {
+  if (rows == DType::bf16) return isa.has(Isa::avx2) ? quantize_bf16_avx2 : quantize_scalar<DType::bf16>;
   if (rows == DType::q16_rows) return isa.has(Isa::avx2) ? quantize_q16_avx2 : quantize_scalar<DType::q16_rows>;
   return isa.has(Isa::avx2) ? quantize_q8_avx2 : quantize_scalar<DType::q8_rows>;
 }

@@ -48,7 +48,7 @@ std::span<const QgemmKernel> qgemm_kernels();
 /// The best kernel for this weight format, k and machine, or null. `why` (may be null) tells why better ones, or all, declined.
 const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string* why);
 
-/// The best quantiser to `rows` (q8_rows or q16_rows) for this machine.
+/// The best quantiser to `rows` (q8_rows, q16_rows or bf16) for this machine.
 QuantizeRowFn select_quantize(DType rows, IsaSet isa);
 
 }  // namespace mainspring::inline v0

@@ -28,7 +28,7 @@ constexpr size_t qgemm_scratch_bytes(int width, int64_t k) { return static_cast<
 
 using QgemmFn = void (*)(const QgemmArgs&);
 
-/// Quantises one row of k floats (k a multiple of 32) into q8_rows or q16_rows; bit for bit what lib/quant's reference writes.
+/// Quantises one row of k floats (k a multiple of 32) into q8_rows, q16_rows or bf16; bit for bit what lib/quant's reference writes.
 using QuantizeRowFn = void (*)(const float* x, int64_t k, std::byte* row);
 
 }  // namespace mainspring::inline v0
