@@ -37,6 +37,8 @@ void embed_run(const void* params, const StepEnv& env, int64_t tile, int) {
       p.format->decode(p.weights + static_cast<size_t>(id) * p.layout.row_bytes(), d, y);
     } else if (p.layout.qgemm) {
       p.layout.qgemm->decode_row(p.weights, d, id, y);
+    } else if (p.layout.pairs) {
+      bgemm_unpack_row(p.weights, d, id, y);
     } else {
       gemm_unpack_row(p.layout.dtype, p.weights, d, id, y);
     }
@@ -94,8 +96,8 @@ Result<KernelBinding> bind_embed(const BindRequest& q, IsaSet isa) {
   p.per_tile = rows_per_tile(d, 4096);
   p.weights = reinterpret_cast<const std::byte*>(w.ref.offset);
   // A tied table is read out of the panels of its linear layer, so that the source need not stay.
-  const bool quantised = !q.exact && has_qgemm(w.dtype, d, isa);
-  p.panels = panel_layout(w.dtype, d, quantised, isa, &p.layout) && w.also_linear;
+  const bool lowered = !q.exact && takes_lowered(w.dtype, d, isa);
+  p.panels = panel_layout(w.dtype, d, lowered, isa, &p.layout) && w.also_linear;
   p.layout.outputs = p.vocabulary;
   if (p.panels) b.packings.push_back(packing_of(p.layout, 0));
   b.kernel = p.panels ? fmt::format("embed of {}", p.layout.name()) : fmt::format("embed of {} rows", p.format->name);

@@ -3,18 +3,21 @@
 
 #include <string>
 
+#include "cpu/kernels/bgemm/bgemm.h"
 #include "cpu/kernels/gemm/gemm.h"
 #include "cpu/kernels/qgemm/qgemm.h"
 #include "mainspring/ext/provider.h"
 
 namespace mainspring::inline v0::cpu {
 
-/// True when a linear layer with this weight format and depth takes q8_rows and q16_rows: the lowering pass asks before it inserts quantize_rows.
-bool has_qgemm(DType weight, int64_t k, IsaSet isa);
+/// True when a linear layer with this weight format and depth takes lowered activations, bf16 with bf16 weights, else q8_rows and q16_rows: then the
+/// default arithmetic has them.
+bool takes_lowered(DType weight, int64_t k, IsaSet isa);
 
 /// Panels of weights [matrices, outputs, k]: panels of one matrix follow each other, matrices do not share panels.
 struct PanelLayout {
   const QgemmKernel* qgemm = nullptr;  ///< null: float panels
+  bool pairs = false;                  ///< bgemm's panels, not gemm's
   DType dtype = DType::f32;
   int64_t matrices = 1, outputs = 0, k = 0;
   int width() const { return qgemm ? qgemm->width : kGemmWidth; }
@@ -25,9 +28,9 @@ struct PanelLayout {
   std::string name() const;
 };
 
-/// The layout that a linear layer on this weight would pack, where it packs one: with `quantised` activations the panels of the best qgemm,
+/// The layout that a linear layer on this weight would pack, where it packs one: with `lowered` activations the panels of the best qgemm or bgemm,
 /// else float panels. False when it reads the source rows (block formats with f32 activations).
-bool panel_layout(DType weight, int64_t k, bool quantised, IsaSet isa, PanelLayout* out);
+bool panel_layout(DType weight, int64_t k, bool lowered, IsaSet isa, PanelLayout* out);
 
 /// The packing of operand `input` into that layout.
 Packing packing_of(const PanelLayout& layout, int input);

@@ -9,13 +9,14 @@ namespace {
 constexpr double kReadBytesPerNs = 10;
 double int8_macs_per_ns(Isa isa) { return isa == Isa::scalar ? 2 : isa == Isa::avx2 ? 50 : isa == Isa::amx ? 200 : 100; }
 double f32_macs_per_ns(Isa isa) { return isa == Isa::scalar ? 3 : isa == Isa::avx2 ? 18 : 30; }
+constexpr double kBf16MacsPerNs = 500;  // a tile product of 8192 every 16 cycles is 1000, of which loads and sums leave half
 constexpr double kDecodePerNs = 0.8;
 
 void estimate(Matrix& m) {
   const double macs = static_cast<double>(m.layout.k) * m.layout.width();
   const double bytes = m.decoded ? static_cast<double>(m.layout.row_bytes()) * m.layout.width() : static_cast<double>(m.layout.panel_bytes());
   m.read_ns = bytes / kReadBytesPerNs + (m.decoded ? macs / kDecodePerNs : 0);
-  m.row_ns = macs * (m.wide ? 2 : 1) / (m.qgemm ? int8_macs_per_ns(m.qgemm->isa) : f32_macs_per_ns(m.gemm->isa));
+  m.row_ns = macs * (m.wide ? 2 : 1) / (m.qgemm ? int8_macs_per_ns(m.qgemm->isa) : m.bgemm ? kBf16MacsPerNs : f32_macs_per_ns(m.gemm->isa));
 }
 
 }  // namespace
@@ -30,21 +31,24 @@ Result<Matrix> bind_matrix(const BindRequest& q, const Operand& w, int input, DT
   const size_t rank = w.dims.size();
   const int64_t k = w.dims[rank - 1].times;
   if (k % format->block) return unsupported("{}: depth {} is no multiple of {}'s block of {}", q.node->op, k, format->name, format->block);
-  const bool quantised = is_quantised_rows(x);
-  if (quantised) {
+  const bool lowered = is_lowered_rows(x);
+  if (lowered) {
     std::string why;
-    if (!select_qgemm(w.dtype, k, isa, &why)) return unsupported("{}: {} with {} weights: {}", q.node->op, name_of(x), format->name, why);
+    if (x == DType::bf16)
+      m.bgemm = select_bgemm(w.dtype, k, isa, &why);
+    else
+      m.qgemm = select_qgemm(w.dtype, k, isa, &why);
+    if (!m.qgemm && !m.bgemm) return unsupported("{}: {} with {} weights: {}", q.node->op, name_of(x), format->name, why);
     b->why = why;
   } else if (x != DType::f32) {
-    return unsupported("{}: activations of {}, expected f32, q8_rows or q16_rows", q.node->op, name_of(x));
+    return unsupported("{}: activations of {}, expected f32, bf16, q8_rows or q16_rows", q.node->op, name_of(x));
   }
-  const bool packed = panel_layout(w.dtype, k, quantised, isa, &m.layout);
+  const bool packed = panel_layout(w.dtype, k, lowered, isa, &m.layout);
   m.layout.outputs = w.dims[rank - 2].times;
   for (size_t i = 0; i + 2 < rank; ++i) m.layout.matrices *= w.dims[i].times;
-  m.qgemm = m.layout.qgemm;
   m.wide = x == DType::q16_rows;
-  if (!m.qgemm) m.gemm = &select_gemm(isa);
-  m.row_tile = m.qgemm ? (m.wide ? m.qgemm->row_tile_wide : m.qgemm->row_tile) : m.gemm->row_tile;
+  if (!lowered) m.gemm = &select_gemm(isa);
+  m.row_tile = m.qgemm ? (m.wide ? m.qgemm->row_tile_wide : m.qgemm->row_tile) : m.bgemm ? m.bgemm->row_tile : m.gemm->row_tile;
   if (!packed) {
     m.decoded = format;
     m.weights = reinterpret_cast<const std::byte*>(w.ref.offset);
@@ -52,8 +56,9 @@ Result<Matrix> bind_matrix(const BindRequest& q, const Operand& w, int input, DT
     b->bytes_read = static_cast<int64_t>(m.layout.row_bytes()) * m.layout.outputs * m.layout.matrices;
   } else {
     b->packings.push_back(packing_of(m.layout, input));
-    b->kernel = m.qgemm ? fmt::format("qgemm.{} {}x{}{}", m.qgemm->name, m.row_tile, m.layout.width(), m.wide ? " int16" : "")
-                        : fmt::format("gemm.{}.{} {}x16", m.gemm->name, format->name, m.row_tile);
+    b->kernel = m.qgemm   ? fmt::format("qgemm.{} {}x{}{}", m.qgemm->name, m.row_tile, m.layout.width(), m.wide ? " int16" : "")
+                : m.bgemm ? fmt::format("bgemm.{} {}x16", m.bgemm->name, m.row_tile)
+                          : fmt::format("gemm.{}.{} {}x16", m.gemm->name, format->name, m.row_tile);
     b->bytes_read = static_cast<int64_t>(m.layout.bytes());
   }
   estimate(m);
@@ -66,6 +71,10 @@ void Matrix::run(int64_t index, int64_t first, int64_t count, const std::byte* x
   const int64_t panel = index * layout.panels() + first;
   if (qgemm) {
     qgemm->run({weights + static_cast<size_t>(panel) * layout.panel_bytes(), x, x_stride, y, y_stride, bias, layout.k, rows, count, outputs, wide, scratch});
+    return;
+  }
+  if (bgemm) {
+    bgemm->run({weights + static_cast<size_t>(panel) * layout.panel_bytes(), x, x_stride, y, y_stride, bias, layout.k, rows, count, outputs});
     return;
   }
   const float* xf = reinterpret_cast<const float*>(x);
@@ -92,7 +101,7 @@ Cut cut_of(const Matrix& m, int64_t rows, int64_t panels, int64_t copies, int wo
   constexpr double kMostNs = 80'000, kLeastNs = 5'000, kCacheBytes = 192 << 10;
   if (rows <= 0) return {1, 1, 0, 0};
   // Rows: what stays in the level 2 cache while panels pass by, and what one panel can do within the time.
-  const double row_bytes = static_cast<double>(m.layout.k) * (m.qgemm ? (m.wide ? 2.375 : 1.375) : 4);
+  const double row_bytes = static_cast<double>(m.layout.k) * (m.qgemm ? (m.wide ? 2.375 : 1.375) : m.bgemm ? 2 : 4);
   // Decoded weights: as many rows as share a decoding; of x only a stretch of kGemmChunk is in use at a time.
   const double fits = std::min(kMostNs / m.row_ns, m.decoded ? static_cast<double>(kGemmDecodedRows) : std::min(kCacheBytes / row_bytes, 64.0));
   Cut c;

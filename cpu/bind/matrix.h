@@ -7,10 +7,12 @@
 
 namespace mainspring::inline v0::cpu {
 
-/// y = x W^T by one of three kernels: qgemm panels with q8_rows or q16_rows, gemm panels with f32, or source rows decoded on the fly with f32.
+/// y = x W^T by one of four kernels: qgemm panels with q8_rows or q16_rows, bgemm panels with bf16, gemm panels with f32, or source rows decoded on
+/// the fly with f32.
 struct Matrix {
   PanelLayout layout;
   const QgemmKernel* qgemm = nullptr;
+  const BgemmKernel* bgemm = nullptr;
   const GemmKernel* gemm = nullptr;
   const BlockFormat* decoded = nullptr;  ///< not null: `weights` are source rows
   const std::byte* weights = nullptr;    ///< panels or source, known when the binding is finished

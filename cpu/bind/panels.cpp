@@ -38,6 +38,8 @@ void pack_piece(const void* user, const std::byte* source, int64_t piece, std::b
     std::byte* panel = panels + static_cast<size_t>(i) * l.panel_bytes();
     if (l.qgemm)
       l.qgemm->pack(rows, row_bytes, valid, l.k, panel);
+    else if (l.pairs)
+      bgemm_pack(rows, row_bytes, valid, l.k, panel);
     else
       gemm_pack(l.dtype, rows, row_bytes, valid, l.k, panel);
   }
@@ -59,17 +61,21 @@ size_t PanelLayout::row_bytes() const { return static_cast<size_t>(row_bytes_of(
 
 std::string PanelLayout::name() const {
   if (qgemm) return fmt::format("qgemm {}", qgemm->name);
-  return fmt::format("panels16 {}", name_of(dtype));  // the same bytes for every instruction set
+  return fmt::format("{}16 {}", pairs ? "pairs" : "panels", name_of(dtype));  // the same bytes for every instruction set
 }
 
-bool has_qgemm(DType weight, int64_t k, IsaSet isa) { return select_qgemm(weight, k, isa, nullptr) != nullptr; }
+bool takes_lowered(DType weight, int64_t k, IsaSet isa) {
+  return select_qgemm(weight, k, isa, nullptr) != nullptr || select_bgemm(weight, k, isa, nullptr) != nullptr;
+}
 
-bool panel_layout(DType weight, int64_t k, bool quantised, IsaSet isa, PanelLayout* out) {
+bool panel_layout(DType weight, int64_t k, bool lowered, IsaSet isa, PanelLayout* out) {
   *out = {};
   out->dtype = weight;
   out->k = k;
-  if (quantised) out->qgemm = select_qgemm(weight, k, isa, nullptr);
-  return quantised ? out->qgemm != nullptr : gemm_packs(weight);
+  if (!lowered) return gemm_packs(weight);
+  out->qgemm = select_qgemm(weight, k, isa, nullptr);
+  out->pairs = select_bgemm(weight, k, isa, nullptr) != nullptr;
+  return out->qgemm != nullptr || out->pairs;
 }
 
 Packing packing_of(const PanelLayout& layout, int input) {

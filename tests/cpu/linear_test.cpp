@@ -10,7 +10,7 @@ namespace {
 using namespace mainspring;
 using namespace kernel_test;
 
-constexpr DType kBlocks[] = {DType::q4_0, DType::q4_1, DType::q5_0, DType::q8_0, DType::q2_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4};
+constexpr DType kLowered[] = {DType::q4_0, DType::q4_1, DType::q5_0, DType::q8_0, DType::q2_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4, DType::bf16};
 
 /// Every capped set that this machine has: each selects other kernels.
 std::vector<IsaSet> isa_sets() {
@@ -81,12 +81,12 @@ TEST(LinearBind, float_activations_and_every_weight_format) {
       }
 }
 
-TEST(LinearBind, quantised_activations) {
+TEST(LinearBind, lowered_activations) {
   for (const IsaSet isa : isa_sets())
-    for (const DType t : kBlocks) {
-      if (!cpu::has_qgemm(t, 512, isa)) continue;
+    for (const DType t : kLowered) {
+      if (!cpu::takes_lowered(t, 512, isa)) continue;
       SCOPED_TRACE(fmt::format("isa {:#x} {}", isa.bits, name_of(t)));
-      Bound b(cpu::bind_linear, "linear", {}, {quantised(floats({11, 512}, 3), 1), weights(t, {75, 512}, 5), vector_of({75}, 6)},
+      Bound b(cpu::bind_linear, "linear", {}, {lowered(t, floats({11, 512}, 3), 1), weights(t, {75, 512}, 5), vector_of({75}, 6)},
               {output({11, 75}, DType::f32, 3)}, isa);
       ASSERT_TRUE(b.ok()) << b.error();
       b.run(11);
@@ -98,11 +98,11 @@ TEST(LinearBind, quantised_activations) {
 TEST(LinearBind, rows_in_groups_with_and_without_gaps) {
   const IsaSet isa = machine();
   for (const int64_t gap : {0, 1}) {
-    for (const bool q8 : {false, true}) {
-      Tensor x = floats({5, 3, 64}, 3, 1, true, q8 ? 0 : 7 * gap);
-      if (q8) x = quantised(x, gap);
-      Bound b(cpu::bind_linear, "linear", {}, {x, weights(q8 ? DType::q8_0 : DType::f16, {21, 64}, 5)}, {output({5, 3, 21}, DType::f32, 3 * gap)},
-              isa);
+    for (const DType t : {DType::f16, DType::q8_0, DType::bf16}) {
+      const bool low = cpu::takes_lowered(t, 64, isa);
+      Tensor x = floats({5, 3, 64}, 3, 1, true, low ? 0 : 7 * gap);
+      if (low) x = lowered(t, x, gap);
+      Bound b(cpu::bind_linear, "linear", {}, {x, weights(t, {21, 64}, 5)}, {output({5, 3, 21}, DType::f32, 3 * gap)}, isa);
       ASSERT_TRUE(b.ok()) << b.error();
       b.run(5);
       check_linear(b);
@@ -114,14 +114,14 @@ TEST(LinearBind, rows_in_groups_with_and_without_gaps) {
 /// The node and an add after it, to the bit: with rows dense and a stride apart, one tile and many, each kind of matrix.
 TEST(LinearBind, a_residual_is_an_add_afterwards) {
   for (const IsaSet isa : isa_sets())
-    for (const DType t : {DType::f16, DType::q8_0, DType::tq2_0})  // float panels, qgemm panels, decoded rows
+    for (const DType t : {DType::f16, DType::q8_0, DType::bf16, DType::tq2_0})  // float panels, qgemm panels, bgemm panels where there are, decoded rows
       for (const int64_t group : {1, 3})
         for (const int64_t gap : {0, 5}) {
           SCOPED_TRACE(fmt::format("isa {:#x} {} group {} gap {}", isa.bits, name_of(t), group, gap));
-          const bool q8 = t == DType::q8_0;
+          const bool low = cpu::takes_lowered(t, 256, isa);
           const auto shape = [&](int64_t n) { return group == 1 ? std::vector<int64_t>{9, n} : std::vector<int64_t>{9, group, n}; };
-          Tensor x = floats(shape(256), 3, 1, true, q8 ? 0 : gap);
-          if (q8) x = quantised(x, gap);
+          Tensor x = floats(shape(256), 3, 1, true, low ? 0 : gap);
+          if (low) x = lowered(t, x, gap);
           const Tensor w = weights(t, {83, 256}, 5), bias = vector_of({83}, 6), residual = floats(shape(83), 7, 3, true, gap);
           Bound plain(cpu::bind_linear, "linear", {}, {x, w, bias, absent()}, {output(shape(83), DType::f32, 2)}, isa);
           ASSERT_TRUE(plain.ok()) << plain.error();
@@ -163,9 +163,9 @@ TEST(LinearBind, one_row_of_a_large_matrix_falls_into_tiles_to_share) {
 }
 
 TEST(LinearBind, pieces_of_a_packing_read_the_source_once) {
-  for (const DType t : {DType::q8_0, DType::q4_k, DType::f16}) {
+  for (const DType t : {DType::q8_0, DType::q4_k, DType::f16, DType::bf16}) {
     cpu::PanelLayout layout;
-    ASSERT_TRUE(cpu::panel_layout(t, 1024, is_block_format(t), machine(), &layout));
+    ASSERT_TRUE(cpu::panel_layout(t, 1024, cpu::takes_lowered(t, 1024, machine()), machine(), &layout));
     layout.outputs = 1003;
     layout.matrices = 2;
     const Packing p = cpu::packing_of(layout, 1);
@@ -192,7 +192,11 @@ TEST(LinearBind, refuses_with_a_reason) {
   EXPECT_NE(dynamic.error().find("constant"), std::string::npos) << dynamic.error();
   Bound none(cpu::bind_linear, "linear", {}, {quantised(floats({1, 64}, 3)), weights(DType::f16, {16, 64}, 5)}, {output({1, 16})}, isa);
   EXPECT_FALSE(none.ok());
-  EXPECT_FALSE(cpu::has_qgemm(DType::f16, 64, isa));
+  EXPECT_FALSE(cpu::takes_lowered(DType::f16, 64, isa));
+  EXPECT_FALSE(cpu::takes_lowered(DType::bf16, 64, isa.without(Isa::amx)));
+  Bound no_tiles(cpu::bind_linear, "linear", {}, {rounded(floats({1, 64}, 3)), weights(DType::bf16, {16, 64}, 5)}, {output({1, 16})}, isa.without(Isa::amx));
+  EXPECT_FALSE(no_tiles.ok());
+  EXPECT_NE(no_tiles.error().find("bgemm amx"), std::string::npos) << no_tiles.error();
   Bound residual(cpu::bind_head_linear, "head_linear", {},
                  {floats({1, 2, 64}, 3), weights(DType::f16, {2, 16, 64}, 5), absent(), floats({1, 2, 16}, 3)}, {output({1, 2, 16})}, isa);
   EXPECT_FALSE(residual.ok());
@@ -217,9 +221,9 @@ TEST(EmbedBind, rows_come_from_the_source_or_from_the_panels_of_a_tied_head) {
             EXPECT_TRUE(b.binding().packings.empty());
             continue;
           }
-          const bool q8 = !exact && cpu::has_qgemm(t, 256, isa);
+          const bool low = !exact && cpu::takes_lowered(t, 256, isa);
           Tensor x = floats({1, 256}, 3);
-          Bound head(cpu::bind_linear, "linear", {}, {q8 ? quantised(x) : x, table}, {output({1, 53})}, isa, exact);
+          Bound head(cpu::bind_linear, "linear", {}, {low ? lowered(t, x) : x, table}, {output({1, 53})}, isa, exact);
           ASSERT_TRUE(head.ok()) << head.error();
           ASSERT_EQ(head.binding().packings.size(), b.binding().packings.size());
           if (!b.binding().packings.empty()) {
@@ -241,12 +245,13 @@ TEST(MoeLinear, few_and_many_rows_agree_with_double_and_to_the_bit) {
   for (const IsaSet isa : isa_sets())
     for (const int64_t n : {int64_t{1}, int64_t{3}, int64_t{80}})
       for (const bool by_slot : {false, true})
-        for (const int format : {0, 1, 2}) {  // f16 panels, qgemm panels, decoded rows
+        for (const int format : {0, 1, 2, 3}) {  // f16 panels, qgemm panels, decoded rows, bgemm panels where there are
           SCOPED_TRACE(fmt::format("isa {:#x} n {} by_slot {} format {}", isa.bits, n, by_slot, format));
-          const DType t = format == 0 ? DType::f16 : DType::q8_0;
+          const DType t = format == 0 ? DType::f16 : format == 3 ? DType::bf16 : DType::q8_0;
           constexpr int64_t used = 3, experts = 7, m = 45, k = 64;
-          Tensor x = by_slot ? floats({n, used, k}, 3, 1, true, format == 1 ? 0 : 6) : floats({n, k}, 3, 1, true, format == 1 ? 0 : 6);
-          if (format == 1) x = quantised(x, 1);
+          const bool low = format % 2 && cpu::takes_lowered(t, k, isa);
+          Tensor x = by_slot ? floats({n, used, k}, 3, 1, true, low ? 0 : 6) : floats({n, k}, 3, 1, true, low ? 0 : 6);
+          if (low) x = lowered(t, x, 1);
           const std::vector<int32_t> ids = some_ids(n, used, experts);
           Bound b(cpu::bind_moe_linear, "moe_linear", {}, {x, ints({n, used}, ids), weights(t, {experts, m, k}, 5), vector_of({experts, m}, 6)},
                   {output({n, used, m}, DType::f32, 5)}, isa, format == 2);
