@@ -107,7 +107,7 @@ void register_rows() {
   register_elementwise();
   for (const Isa isa : {Isa::scalar, Isa::avx2}) {
     if (!detect_isa().has(isa)) continue;
-    const QuantizeRowFn fn = select_quantize(DType::q8_rows, IsaSet{}.with(isa));
+    const QuantizeRow fn = select_quantize(DType::q8_rows, IsaSet{}.with(isa));
     constexpr int64_t kN = 1536;
     static_assert(q8_rows_stride(kN) <= kN * sizeof(float));
     add(fmt::format("quantize_q8/{}", name_of(isa)), isa, kN, 4 + 1.375, [=](Rows& r) { fn(r.x.data(), kN, reinterpret_cast<std::byte*>(r.y.data())); });

@@ -16,6 +16,7 @@ Result<KernelBinding> bind_gather_rows(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_linear(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_head_linear(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_moe_linear(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_glu_linear_quant(const BindRequest& request, IsaSet isa);  // glu_linear.cpp
 Result<KernelBinding> bind_quantize_rows(const BindRequest& request, IsaSet isa);
 // norm.cpp; the _quant forms write q8_rows, the same bits as the op followed by quantize_rows
 Result<KernelBinding> bind_rms_norm(const BindRequest& request, IsaSet isa);

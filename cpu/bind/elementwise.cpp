@@ -1,9 +1,7 @@
 // Unary and binary ops, glu, glu_quant, attn_temperature: tiles of rows × column chunks (glu_quant: of whole rows).
-#include "cpu/kernels/elementwise/elementwise.h"
-
 #include <cmath>
 
-#include "cpu/bind/bind.h"
+#include "cpu/bind/gate.h"
 #include "cpu/bind/rows.h"
 #include "cpu/kernels/qgemm/qgemm.h"
 
@@ -73,10 +71,9 @@ void binary_run(const void* params, const StepEnv& env, int64_t tile, int) {
 }
 
 struct GluParams {
-  void (*fn)(const GluArgs&);
-  QuantizeRowFn quantize = nullptr;
+  Gate act;
+  QuantizeRow quantize;
   RowSpan gate, up, y;
-  float alpha, limit;
   Grid grid;
 };
 
@@ -88,7 +85,7 @@ int64_t glu_tiles(const void* params, const StepEnv& env) {
 void glu_run(const void* params, const StepEnv& env, int64_t tile, int) {
   const auto& p = *static_cast<const GluParams*>(params);
   p.grid.run(tile, p.gate.count(env), [&](int64_t r, int64_t c, int64_t n) {
-    p.fn({p.gate.row<float>(env, r) + c, p.up.row<float>(env, r) + c, p.y.row<float>(env, r) + c, n, p.alpha, p.limit});
+    p.act(p.gate.row<float>(env, r) + c, p.up.row<float>(env, r) + c, p.y.row<float>(env, r) + c, n);
   });
 }
 
@@ -96,7 +93,7 @@ void glu_quant_run(const void* params, const StepEnv& env, int64_t tile, int wor
   const auto& p = *static_cast<const GluParams*>(params);
   float* row = reinterpret_cast<float*>(env.scratch(worker));
   p.grid.run(tile, p.gate.count(env), [&](int64_t r, int64_t, int64_t n) {
-    p.fn({p.gate.row<float>(env, r), p.up.row<float>(env, r), row, n, p.alpha, p.limit});
+    p.act(p.gate.row<float>(env, r), p.up.row<float>(env, r), row, n);
     p.quantize(row, n, p.y.at(env, r));
   });
 }
@@ -104,23 +101,18 @@ void glu_quant_run(const void* params, const StepEnv& env, int64_t tile, int wor
 Result<KernelBinding> bind_gated(const BindRequest& q, IsaSet isa, bool quantised) {
   MAINSPRING_TRY_VOID(want_f32_rows(q, q.in[0], "gate"));
   MAINSPRING_TRY_VOID(want_f32_rows(q, q.in[1], "up"));
-  const GluAct act = glu_act_of(q.node->attrs.s("act", "silu"));
-  if (act == GluAct::count) return unsupported("{}: no kernel for act '{}'", q.node->op, q.node->attrs.s("act"));
-  const ElementwiseKernel& kernel = select_elementwise(isa);
-  GluParams p{kernel.fn->glu[static_cast<int>(act)],
-              nullptr,
-              span_of(q.in[0]),
-              span_of(q.in[1]),
-              span_of(q.out[0]),
-              static_cast<float>(q.node->attrs.f("alpha", 1.702)),
-              static_cast<float>(q.node->attrs.f("limit", 7)),
-              {}};
+  GluParams p;
+  MAINSPRING_TRY(p.act, gate_of(q, isa));
+  p.gate = span_of(q.in[0]);
+  p.up = span_of(q.in[1]);
+  p.y = span_of(q.out[0]);
+  const char* name = select_elementwise(isa).name;
   p.grid = Grid::of(p.gate.length, kCostly);
-  if (!quantised) return one_step(fmt::format("elementwise.{}", kernel.name), p, glu_run, glu_tiles);
+  if (!quantised) return one_step(fmt::format("elementwise.{}", name), p, glu_run, glu_tiles);
   if (p.gate.length % 32) return unsupported("{}: rows of {}, needs a multiple of 32", q.node->op, p.gate.length);
   p.quantize = select_quantize(q.out[0].dtype, isa);
   p.grid = {p.gate.length, 1, rows_per_tile(p.gate.length, kCostly), p.gate.length};
-  KernelBinding b = one_step(fmt::format("elementwise.{} + quantize", kernel.name), p, glu_quant_run, glu_tiles);
+  KernelBinding b = one_step(fmt::format("elementwise.{} + quantize", name), p, glu_quant_run, glu_tiles);
   b.worker_scratch_bytes = static_cast<size_t>(p.gate.length) * sizeof(float);
   return b;
 }
@@ -149,6 +141,13 @@ void temperature_run(const void* params, const StepEnv& env, int64_t tile, int) 
 }
 
 }  // namespace
+
+Result<Gate> gate_of(const BindRequest& q, IsaSet isa) {
+  const Attrs& attrs = q.node->attrs;
+  const GluAct act = glu_act_of(attrs.s("act", "silu"));
+  if (act == GluAct::count) return unsupported("{}: no kernel for act '{}'", q.node->op, attrs.s("act"));
+  return Gate{select_elementwise(isa).fn->glu[static_cast<int>(act)], static_cast<float>(attrs.f("alpha", 1.702)), static_cast<float>(attrs.f("limit", 7))};
+}
 
 Result<KernelBinding> bind_unary(const BindRequest& q, IsaSet isa) {
   MAINSPRING_TRY_VOID(want_f32_rows(q, q.in[0], "x"));

@@ -22,7 +22,7 @@ struct KvStore {
   Run run;
   Ref state;
   void (*to_f16)(const float*, uint16_t*, int64_t);
-  QuantizeRowFn to_q8;
+  QuantizeRow to_q8;
   int64_t heads, d, tile_heads, head_tiles;
   int64_t block_bytes, head_bytes;
   bool values;

@@ -97,7 +97,7 @@ Result<KernelBinding> bind_rows_by_matrix(const BindRequest& q, IsaSet isa, bool
 
 struct QuantizeParams {
   RowSpan x, y;
-  QuantizeRowFn fn;
+  QuantizeRow fn;
   int64_t per_tile;
 };
 

@@ -98,12 +98,12 @@ void Matrix::run(int64_t index, int64_t first, int64_t count, const std::byte* x
 }
 
 Cut cut_of(const Matrix& m, int64_t rows, int64_t panels, int64_t copies, int workers) {
-  constexpr double kMostNs = 80'000, kLeastNs = 5'000, kCacheBytes = 192 << 10;
+  constexpr double kLeastNs = 5'000, kCacheBytes = 192 << 10;
   if (rows <= 0) return {1, 1, 0, 0};
   // Rows: what stays in the level 2 cache while panels pass by, and what one panel can do within the time.
   const double row_bytes = static_cast<double>(m.layout.k) * (m.qgemm ? (m.wide ? 2.375 : 1.375) : m.bgemm ? 2 : 4);
   // Decoded weights: as many rows as share a decoding; of x only a stretch of kGemmChunk is in use at a time.
-  const double fits = std::min(kMostNs / m.row_ns, m.decoded ? static_cast<double>(kGemmDecodedRows) : std::min(kCacheBytes / row_bytes, 64.0));
+  const double fits = std::min(kTileNs / m.row_ns, m.decoded ? static_cast<double>(kGemmDecodedRows) : std::min(kCacheBytes / row_bytes, 64.0));
   Cut c;
   c.rows = std::max<int64_t>(m.row_tile, static_cast<int64_t>(fits) / m.row_tile * m.row_tile);
   c.row_tiles = ceil_div(rows, c.rows);
@@ -111,7 +111,7 @@ Cut cut_of(const Matrix& m, int64_t rows, int64_t panels, int64_t copies, int wo
   c.row_tiles = ceil_div(rows, c.rows);
   // Panels: up to the time, but enough tiles to share out evenly.
   const double panel_ns = std::max(m.read_ns, 1.0) + static_cast<double>(std::min(rows, c.rows)) * m.row_ns;
-  const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(kMostNs / panel_ns));
+  const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(kTileNs / panel_ns));
   const int64_t least = static_cast<int64_t>(kLeastNs / panel_ns) + 1;
   const int64_t share = ceil_div(panels * c.row_tiles * copies, int64_t{8} * std::max(1, workers));
   c.panels = std::min({most, std::max(least, share), panels});

@@ -40,7 +40,8 @@ struct Cut {
   int64_t row_tiles, panel_tiles;
   int64_t tiles() const { return row_tiles * panel_tiles; }
 };
-/// A tile takes at most about 80 µs, and at least 5 where the step is large enough to keep `workers` busy with 8 tiles each.
+constexpr double kTileNs = 80'000;
+/// A tile takes at most about kTileNs, max(64, row_tile) rows, and at least 5 where the step is large enough to keep `workers` busy with 8 tiles each.
 Cut cut_of(const Matrix& m, int64_t rows, int64_t panels, int64_t copies, int workers);
 
 }  // namespace mainspring::inline v0::cpu

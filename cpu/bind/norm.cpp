@@ -11,7 +11,7 @@ namespace {
 
 struct NormParams {
   NormFn fn = nullptr;
-  QuantizeRowFn quantize = nullptr;  ///< rms_norm_quant: through the worker's scratch into q8_rows or q16_rows
+  QuantizeRow quantize;  ///< rms_norm_quant: through the worker's scratch into q8_rows or q16_rows
   RowSpan x, y, w, b, residual;
   void (*add)(const BinaryArgs&) = nullptr;  ///< rms_norm with a residual
   int64_t w_rows = 1, b_rows = 1;  ///< heads, where each has its own vector

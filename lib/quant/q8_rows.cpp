@@ -53,16 +53,18 @@ void quantise_32(const float* x, const Block& b) {
 
 }  // namespace
 
-void quantise_row(DType t, const float* x, int64_t k, void* row) {
+void quantise_row(DType t, const float* x, int64_t k, void* row) { quantise_blocks(t, x, k, 0, k / 32, row); }
+
+void quantise_blocks(DType t, const float* x, int64_t k, int64_t first, int64_t count, void* row) {
   if (t == DType::bf16) {
-    for (int64_t i = 0; i < k; ++i) static_cast<uint16_t*>(row)[i] = f32_to_bf16(x[i]);
+    for (int64_t i = 0; i < 32 * count; ++i) static_cast<uint16_t*>(row)[32 * first + i] = f32_to_bf16(x[i]);
     return;
   }
   int8_t* high = static_cast<int8_t*>(row);
   int8_t* low = t == DType::q16_rows ? high + k : nullptr;
   float* d = reinterpret_cast<float*>(high + (low ? 2 * k : k));
   float* s = d + k / 32;
-  for (int64_t b = 0; b < k / 32; ++b) quantise_32(x + 32 * b, {high + 32 * b, low ? low + 32 * b : nullptr, d + b, s + 2 * b});
+  for (int64_t b = first; b < first + count; ++b, x += 32) quantise_32(x, {high + 32 * b, low ? low + 32 * b : nullptr, d + b, s + 2 * b});
 }
 
 void quantise_q8_rows(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* rows) {

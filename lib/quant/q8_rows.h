@@ -48,6 +48,8 @@ void quantise_q8_rows(const float* x, int64_t x_stride, int64_t n_rows, int64_t 
 
 /// One row of k floats to a row of q8_rows, q16_rows or bf16 (half.h says how that rounds).
 void quantise_row(DType t, const float* x, int64_t k, void* row);
+/// Its blocks [first, first + count) of 32 alone; x[0] is the first of these blocks' floats.
+void quantise_blocks(DType t, const float* x, int64_t k, int64_t first, int64_t count, void* row);
 
 /// One row back to k floats: x = q * d, or v * d.
 void decode_q8_row(const void* row, int64_t k, float* out);

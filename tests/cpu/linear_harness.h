@@ -60,7 +60,7 @@ struct Tensor {
   std::vector<int64_t> dims;
   bool symbolic = false;  ///< first extent is n_tokens
   bool weight = false;
-  int64_t gap = 0;  ///< elements (q8_rows: multiples of 64 bytes) between indices of the first extent
+  int64_t gap = 0;  ///< elements (q8_rows, q16_rows: multiples of 64 bytes) between indices of the first extent
   bool present = true, also_linear = false;
   std::shared_ptr<Guarded> memory;
 
@@ -72,11 +72,11 @@ struct Tensor {
   }
   int64_t row_bytes() const { return cpu::row_bytes_of(dtype, row_elements()); }
   int64_t outer() const { return dims.size() > 1 ? dims[0] : 1; }
-  int64_t outer_bytes() const { return group() * row_bytes() + (dtype == DType::q8_rows ? 64 * gap : cpu::row_bytes_of(dtype, gap)); }
+  int64_t outer_bytes() const { return group() * row_bytes() + (is_quantised_rows(dtype) ? 64 * gap : cpu::row_bytes_of(dtype, gap)); }
   /// As Operand::row_stride.
   int64_t stride() const {
     if (dims.size() < 2) return 1;
-    return dtype == DType::q8_rows ? outer_bytes() : group() * row_elements() + gap;
+    return is_quantised_rows(dtype) ? outer_bytes() : group() * row_elements() + gap;
   }
   void allocate() { memory = std::make_shared<Guarded>(static_cast<size_t>(outer() * outer_bytes())); }
   std::byte* row(int64_t r) const { return memory->data() + r / group() * outer_bytes() + r % group() * row_bytes(); }
@@ -87,8 +87,8 @@ struct Tensor {
   }
   std::vector<float> decoded(int64_t r) const {
     std::vector<float> out(static_cast<size_t>(row_elements()));
-    if (dtype == DType::q8_rows)
-      decode_q8_row(row(r), row_elements(), out.data());
+    if (is_quantised_rows(dtype))
+      decode_quantised_row(dtype, row(r), row_elements(), out.data());
     else
       format_of(dtype)->decode(row(r), row_elements(), out.data());
     return out;

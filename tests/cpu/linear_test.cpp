@@ -95,6 +95,50 @@ TEST(LinearBind, lowered_activations) {
     }
 }
 
+/// Two linear nodes and a glu_quant after them, to the bit: formats of one width, each activation format, with and without biases, few rows and many.
+TEST(LinearBind, gate_and_up_as_one_are_two_and_a_glu_afterwards) {
+  for (const IsaSet isa : isa_sets())
+    for (const auto& [gate, up] : {std::pair{DType::q4_0, DType::q4_0}, std::pair{DType::q5_0, DType::q8_0}, std::pair{DType::q4_k, DType::q6_k}})
+      for (const DType rows : {DType::q8_rows, DType::q16_rows})
+        for (const int64_t n : {1, 7, 70}) {
+          SCOPED_TRACE(fmt::format("isa {:#x} {} {} {} rows {}", isa.bits, name_of(gate), name_of(up), name_of(rows), n));
+          const Attrs attrs = {{"act", std::string(n == 7 ? "gelu" : "silu")}, {"rows", std::string(name_of(rows))}};
+          const Tensor x = quantised(floats({n, 256}, 3), 1), wg = weights(gate, {352, 256}, 5), wu = weights(up, {352, 256}, 6);
+          const Tensor bg = n == 7 ? vector_of({352}, 7) : absent(), bu = n == 7 ? absent() : vector_of({352}, 8);
+          Bound g(cpu::bind_linear, "linear", {}, {x, wg, bg, absent()}, {output({n, 352})}, isa), u(cpu::bind_linear, "linear", {}, {x, wu, bu, absent()}, {output({n, 352})}, isa);
+          Bound fused(cpu::bind_glu_linear_quant, "glu_linear_quant", attrs, {x, wg, wu, bg, bu}, {output({n, 352}, rows, 1)}, isa);
+          ASSERT_TRUE(g.ok() && u.ok()) << g.error() << u.error();
+          if (isa == IsaSet{}) {  // the scalar kernel would hold a tile for too long
+            ASSERT_FALSE(fused.ok());
+            continue;
+          }
+          ASSERT_TRUE(fused.ok()) << fused.error();
+          g.run(n);
+          u.run(n);
+          Bound glu(cpu::bind_glu_quant, "glu_quant", attrs, {g.out(), u.out()}, {output({n, 352}, rows, 1)}, isa);
+          ASSERT_TRUE(glu.ok()) << glu.error();
+          glu.run(n);
+          fused.run(n, 1);
+          const size_t used = static_cast<size_t>(352 * (rows == DType::q16_rows ? 2 : 1) + 352 / 8 + 352 / 4);
+          for (int64_t r = 0; r < n; ++r) ASSERT_EQ(0, std::memcmp(glu.out().row(r), fused.out().row(r), used)) << "row " << r;
+          EXPECT_TRUE(fused.out().memory->intact());
+        }
+}
+
+TEST(LinearBind, gate_and_up_as_one_say_why_not) {
+  const IsaSet isa = machine();
+  const auto why = [&](const Tensor& x, const Tensor& wg, const Tensor& wu) {
+    const int64_t m = wg.dims[0];
+    Bound b(cpu::bind_glu_linear_quant, "glu_linear_quant", {}, {x, wg, wu, absent(), absent()}, {output({3, m}, DType::q8_rows)}, isa);
+    EXPECT_FALSE(b.ok());
+    return b.ok() ? std::string() : b.error();
+  };
+  const Tensor x = quantised(floats({3, 256}, 3));
+  EXPECT_NE(why(x, weights(DType::q4_0, {33, 256}, 5), weights(DType::q4_0, {33, 256}, 6)).find("33 outputs"), std::string::npos);
+  EXPECT_NE(why(floats({3, 256}, 3), weights(DType::f16, {64, 256}, 5), weights(DType::f16, {64, 256}, 6)).find("quantised weights"), std::string::npos);
+  EXPECT_NE(why(quantised(floats({3, 65536}, 3)), weights(DType::q4_0, {32, 65536}, 5), weights(DType::q4_0, {32, 65536}, 6)).find("too long"), std::string::npos);
+}
+
 TEST(LinearBind, rows_in_groups_with_and_without_gaps) {
   const IsaSet isa = machine();
   for (const int64_t gap : {0, 1}) {

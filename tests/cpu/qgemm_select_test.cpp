@@ -68,7 +68,7 @@ std::vector<float> awkward_rows(int64_t rows, int64_t k) {
 
 TEST(QgemmQuantize, EveryKernelWritesTheReferenceBits) {
   for (const DType rows : {DType::q8_rows, DType::q16_rows, DType::bf16}) {
-    std::vector<QuantizeRowFn> kernels = {select_quantize(rows, IsaSet{})};
+    std::vector<QuantizeRow> kernels = {select_quantize(rows, IsaSet{})};
     for (Isa isa : {Isa::avx2, Isa::avx512}) {
 #if defined(MAINSPRING_EMULATE_ISA)
       kernels.push_back(select_quantize(rows, IsaSet{}.with(Isa::avx2).with(isa)));
@@ -83,9 +83,15 @@ TEST(QgemmQuantize, EveryKernelWritesTheReferenceBits) {
       for (int64_t r = 0; r < 3; ++r) {
         Aligned want(stride);
         quantise_row(rows, x.data() + r * k, k, want.data());
-        for (QuantizeRowFn fn : kernels) {
+        for (QuantizeRow fn : kernels) for (const bool parts : {false, true}) {
           Aligned got(stride + 64);
-          fn(x.data() + r * k, k, got.data());
+          if (parts) {  // the last third of the blocks, the first, the one between
+            const int64_t blocks = k / 32, third = blocks / 3;
+            for (const auto& [first, last] : {std::pair{blocks - third, blocks}, std::pair{int64_t{0}, third}, std::pair{third, blocks - third}})
+              fn.blocks(x.data() + r * k + 32 * first, k, first, last - first, got.data());
+          } else {
+            fn(x.data() + r * k, k, got.data());
+          }
           EXPECT_EQ(std::memcmp(got.data(), want.data(), used), 0) << name_of(rows) << ' ' << k;
           for (size_t i = used; i < stride + 64; ++i) ASSERT_EQ(got.data()[i], std::byte{0xa5}) << i;
         }

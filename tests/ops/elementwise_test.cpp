@@ -55,10 +55,18 @@ const std::vector<OpCase>& glu_cases(bool quant) {
   return quant ? quantised : plain;
 }
 
+// As glu_quant: the f32 of the two layers may be off by their rounding, so that a quantised value falls on the other side of a tie.
+const OpCase kGluLinear[] = {
+    {.name = "q4_0", .op = "glu_linear_quant", .in = {quantised({kN, 256}), weights(DType::q4_0, {96, 256}), weights(DType::q4_0, {96, 256})}, .attrs = {{"act", std::string("silu")}}, .may_refuse = true, .quant_steps = 1},
+    {.name = "mixed biases", .op = "glu_linear_quant", .in = {quantised({kN, 256}), weights(DType::q4_k, {64, 256}), weights(DType::q6_k, {64, 256}), vec({64}), vec({64})}, .attrs = {{"act", std::string("gelu")}}, .may_refuse = true, .quant_steps = 1},
+    {.name = "one bias", .op = "glu_linear_quant", .in = {quantised({kN, 64}), weights(DType::q8_0, {32, 64}), weights(DType::q8_0, {32, 64}), absent(), vec({32})}, .attrs = {{"act", std::string("swiglu_oai")}, {"alpha", 1.5}, {"limit", 5.0}}, .may_refuse = true, .quant_steps = 1},
+};
+
 MAINSPRING_OP_TEST(OpBinary, binary_cases());
 MAINSPRING_OP_TEST(OpUnary, unary_cases());
 MAINSPRING_OP_TEST(OpGlu, glu_cases(false));
 MAINSPRING_OP_TEST(OpGluQuant, glu_cases(true));
+MAINSPRING_OP_TEST(OpGluLinearQuant, kGluLinear);
 
 }  // namespace
 }  // namespace mainspring::inline v0

@@ -102,6 +102,26 @@ TEST_P(Passes, Bf16WeightsRoundTheirActivationsToBf16) {
   EXPECT_TRUE(same(logits(graph, m_), lowered)) << "fusion is exact";
 }
 
+TEST_P(Passes, GateAndUpJoinToTheBit) {
+  ASSERT_TRUE(apply("lower_quantized", graph_));
+  apply("fuse_quantize", graph_);
+  apply("dead_code", graph_);
+  const std::vector<float> want = logits(graph_, m_);
+  Graph refused = graph_;
+  EXPECT_FALSE(apply("fuse_glu_linear", refused, {false, takes_nothing, nullptr})) << "nothing is fused that no kernel takes";
+  const size_t linears = count(graph_, "linear"), units = count(graph_, "glu_quant");
+  const bool changed = apply("fuse_glu_linear", graph_);
+  EXPECT_EQ(changed, count(graph_, "glu_linear_quant") > 0);
+  apply("dead_code", graph_);
+  EXPECT_EQ(count(graph_, "linear") + 2 * count(graph_, "glu_linear_quant"), linears);
+  EXPECT_EQ(count(graph_, "glu_quant") + count(graph_, "glu_linear_quant"), units);
+  if (std::string_view(m_.name) == "gemma3-dense") {
+    EXPECT_EQ(count(graph_, "glu_quant"), 0u);
+  }
+  EXPECT_TRUE(same(logits(graph_, m_), want));
+  EXPECT_FALSE(apply("fuse_glu_linear", graph_));
+}
+
 TEST_P(Passes, ResidualsJoinTheLayerToTheBit) {
   const std::vector<float> want = logits(graph_, m_);
   Graph refused = graph_, without = graph_;
@@ -140,8 +160,8 @@ TEST_P(Passes, AreSwitchedOffByName) {
   Graph all = graph_, without = graph_;
   ASSERT_TRUE(run_passes(all, context));
   ASSERT_TRUE(run_passes(without, context, "-lower_quantized,-cse"));
-  EXPECT_GT(count(all, "rms_norm_quant") + count(all, "quantize_rows") + count(all, "glu_quant"), 0u);
-  EXPECT_EQ(count(without, "rms_norm_quant") + count(without, "quantize_rows") + count(without, "glu_quant"), 0u);
+  EXPECT_GT(count(all, "rms_norm_quant") + count(all, "quantize_rows") + count(all, "glu_quant") + count(all, "glu_linear_quant"), 0u);
+  EXPECT_EQ(count(without, "rms_norm_quant") + count(without, "quantize_rows") + count(without, "glu_quant") + count(without, "glu_linear_quant"), 0u);
   EXPECT_TRUE(same(logits(without, m_), logits(graph_, m_)));
 }
 

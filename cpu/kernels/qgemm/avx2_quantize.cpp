@@ -102,16 +102,16 @@ MAINSPRING_INLINE __m256i bf16_of(const float* x) {
 
 }  // namespace
 
-void quantize_q8_avx2(const float* x, int64_t k, std::byte* row) {
-  for (int64_t b = 0; b < k / 32; ++b) quantize_32<false>(x + 32 * b, {row + 32 * b, nullptr, row + k + 4 * b, row + k + k / 8 + 8 * b});
+void quantize_q8_avx2(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row) {
+  for (int64_t b = first; b < first + count; ++b, x += 32) quantize_32<false>(x, {row + 32 * b, nullptr, row + k + 4 * b, row + k + k / 8 + 8 * b});
 }
-void quantize_q16_avx2(const float* x, int64_t k, std::byte* row) {
-  for (int64_t b = 0; b < k / 32; ++b) quantize_32<true>(x + 32 * b, {row + 32 * b, row + k + 32 * b, row + 2 * k + 4 * b, row + 2 * k + k / 8 + 8 * b});
+void quantize_q16_avx2(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row) {
+  for (int64_t b = first; b < first + count; ++b, x += 32) quantize_32<true>(x, {row + 32 * b, row + k + 32 * b, row + 2 * k + 4 * b, row + 2 * k + k / 8 + 8 * b});
 }
 
-/// k is a multiple of 32, as in every row that is lowered.
-void quantize_bf16_avx2(const float* x, int64_t k, std::byte* row) {
-  for (int64_t i = 0; i < k; i += 16) {
+void quantize_bf16_avx2(const float* x, int64_t, int64_t first, int64_t count, std::byte* row) {
+  row += 64 * first;
+  for (int64_t i = 0; i < 32 * count; i += 16) {
     const __m256i both = _mm256_packus_epi32(bf16_of(x + i), bf16_of(x + i + 8));  // by 128-bit halves: 0-3, 8-11, 4-7, 12-15
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(row + 2 * i), _mm256_permute4x64_epi64(both, 0xd8));
   }

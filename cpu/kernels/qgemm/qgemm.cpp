@@ -14,9 +14,9 @@ namespace mainspring::inline v0 {
 #define MAINSPRING_QGEMM(isa, dtype, Format, width, row_tile) void qgemm_##isa##_##dtype(const QgemmArgs&);
 #include "cpu/kernels/qgemm/kernels.inc"
 #undef MAINSPRING_QGEMM
-void quantize_q8_avx2(const float* x, int64_t k, std::byte* row);
-void quantize_q16_avx2(const float* x, int64_t k, std::byte* row);
-void quantize_bf16_avx2(const float* x, int64_t k, std::byte* row);
+void quantize_q8_avx2(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row);
+void quantize_q16_avx2(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row);
+void quantize_bf16_avx2(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row);
 
 namespace {
 
@@ -95,8 +95,8 @@ constexpr QgemmKernel kKernels[] = {
 #undef MAINSPRING_QGEMM
 
 template <DType rows>
-void quantize_scalar(const float* x, int64_t k, std::byte* row) {
-  quantise_row(rows, x, k, row);
+void quantize_scalar(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row) {
+  quantise_blocks(rows, x, k, first, count, row);
 }
 
 }  // namespace
@@ -123,10 +123,10 @@ const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string
   return nullptr;
 }
 
-QuantizeRowFn select_quantize(DType rows, IsaSet isa) {
-  if (rows == DType::bf16) return isa.has(Isa::avx2) ? quantize_bf16_avx2 : quantize_scalar<DType::bf16>;
-  if (rows == DType::q16_rows) return isa.has(Isa::avx2) ? quantize_q16_avx2 : quantize_scalar<DType::q16_rows>;
-  return isa.has(Isa::avx2) ? quantize_q8_avx2 : quantize_scalar<DType::q8_rows>;
+QuantizeRow select_quantize(DType rows, IsaSet isa) {
+  if (rows == DType::bf16) return {isa.has(Isa::avx2) ? quantize_bf16_avx2 : quantize_scalar<DType::bf16>};
+  if (rows == DType::q16_rows) return {isa.has(Isa::avx2) ? quantize_q16_avx2 : quantize_scalar<DType::q16_rows>};
+  return {isa.has(Isa::avx2) ? quantize_q8_avx2 : quantize_scalar<DType::q8_rows>};
 }
 
 }  // namespace mainspring::inline v0

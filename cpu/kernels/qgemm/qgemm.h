@@ -48,7 +48,13 @@ std::span<const QgemmKernel> qgemm_kernels();
 /// The best kernel for this weight format, k and machine, or null. `why` (may be null) tells why better ones, or all, declined.
 const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string* why);
 
+/// A quantiser of rows, and of parts of rows.
+struct QuantizeRow {
+  QuantizeBlocksFn blocks = nullptr;
+  void operator()(const float* x, int64_t k, std::byte* row) const { blocks(x, k, 0, k / 32, row); }
+  explicit operator bool() const { return blocks != nullptr; }
+};
 /// The best quantiser to `rows` (q8_rows, q16_rows or bf16) for this machine.
-QuantizeRowFn select_quantize(DType rows, IsaSet isa);
+QuantizeRow select_quantize(DType rows, IsaSet isa);
 
 }  // namespace mainspring::inline v0

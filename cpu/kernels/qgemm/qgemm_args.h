@@ -28,7 +28,8 @@ constexpr size_t qgemm_scratch_bytes(int width, int64_t k) { return static_cast<
 
 using QgemmFn = void (*)(const QgemmArgs&);
 
-/// Quantises one row of k floats (k a multiple of 32) into q8_rows, q16_rows or bf16; bit for bit what lib/quant's reference writes.
-using QuantizeRowFn = void (*)(const float* x, int64_t k, std::byte* row);
+/// Quantises blocks [first, first + count) of 32 of a row of k floats (k a multiple of 32) into q8_rows, q16_rows or bf16; bit for bit what lib/quant's
+/// reference writes. x[0] is the first of these blocks' floats.
+using QuantizeBlocksFn = void (*)(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row);
 
 }  // namespace mainspring::inline v0
