@@ -48,6 +48,11 @@ inline void store(uint16_t* p, Vec a) {
   for (int i = 0; i < 16; i += 8)
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p + i), _mm256_cvtps_ph(_mm256_loadu_ps(t + i), _MM_FROUND_TO_NEAREST_INT));
 }
+inline Vec load(const int8_t* p) {
+  float t[16];
+  for (int i = 0; i < 16; ++i) t[i] = static_cast<float>(p[i]);
+  return load(t);
+}
 inline Vec round(Vec a) {
   float t[16];
   store(t, a);
@@ -79,6 +84,7 @@ inline Vec load(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(
 inline void store(uint16_t* p, Vec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
+inline Vec load(const int8_t* p) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))}; }
 inline Vec round(Vec a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 inline Vec split2(Vec a, Vec* e) {
   const __m512i bits = _mm512_castps_si512(a.v), exponent = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f2aaaab)), 23);
@@ -92,7 +98,6 @@ inline Vec load_n(const uint16_t* p, int n) {
   for (int i = 0; i < n; ++i) t[i] = p[i];
   return load(t);
 }
-inline Vec load(const int8_t* p) { return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))}; }
 inline Vec load_n(const int8_t* p, int n) {
   int8_t t[16] = {};
   for (int i = 0; i < n; ++i) t[i] = p[i];
