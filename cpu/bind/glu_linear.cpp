@@ -65,7 +65,7 @@ Result<KernelBinding> bind_glu_linear_quant(const BindRequest& q, IsaSet isa) {
   const Operand &x = q.in[0], &y = q.out[0], &gate_bias = q.in[3], &up_bias = q.in[4];
   if (x.dims.size() != 2 || y.dims.size() != 2 || !constant_rows(x)) return unsupported("{}: expected rows of rank 2", q.node->op);
   for (const Operand* bias : {&gate_bias, &up_bias})
-    if (*bias && bias->dtype != DType::f32) return unsupported("{}: bias is {}, the CPU kernel takes f32", q.node->op, name_of(bias->dtype));
+    if (*bias) MAINSPRING_TRY_VOID(want_f32_rows(q, *bias, "bias"));
   KernelBinding b, other;
   auto p = std::make_shared<GluLinear>();
   MAINSPRING_TRY(p->gate, bind_matrix(q, q.in[1], 1, x.dtype, isa, &b));

@@ -60,7 +60,7 @@ Result<KernelBinding> bind_rows_by_matrix(const BindRequest& q, IsaSet isa, bool
   const Operand bias = operand(q.in, 2), residual = operand(q.in, 3);
   if (!constant_rows(x) || !constant_rows(y)) return unsupported("{}: an inner extent of the rows is symbolic", q.node->op);
   if (y.dtype != DType::f32) return unsupported("{}: output is {}, the CPU kernel writes f32", q.node->op, name_of(y.dtype));
-  if (bias && bias.dtype != DType::f32) return unsupported("{}: bias is {}, the CPU kernel takes f32", q.node->op, name_of(bias.dtype));
+  if (bias) MAINSPRING_TRY_VOID(want_f32_rows(q, bias, "bias"));
   if (residual) {
     if (heads) return unsupported("{}: the CPU kernel takes no residual", q.node->op);
     MAINSPRING_TRY_VOID(want_f32_rows(q, residual, "residual"));

@@ -111,7 +111,7 @@ Result<KernelBinding> bind_moe_linear(const BindRequest& q, IsaSet isa) {
   if (!constant_rows(x) || !constant_rows(ids) || !constant_rows(y)) return unsupported("moe_linear: an inner extent of the rows is symbolic");
   if (ids.dtype != DType::i32 || ids.dims.size() != 2 || w.dims.size() != 3 || y.dims.size() != 3)
     return unsupported("moe_linear: expected ids i32 [n, K] and a matrix for each expert");
-  if (bias && bias.dtype != DType::f32) return unsupported("moe_linear: bias is {}, the CPU kernel takes f32", name_of(bias.dtype));
+  if (bias) MAINSPRING_TRY_VOID(want_f32_rows(q, bias, "bias"));
   KernelBinding b;
   auto params = std::make_shared<MoeLinearParams>();
   MoeLinearParams& p = *params;

@@ -6,11 +6,9 @@ namespace mainspring::inline v0 {
 namespace {
 
 /// The linear node behind one side of the unit where nobody else reads it and it has no residual; else null.
-const Node* layer(const Graph& graph, const std::vector<int32_t>& uses, const std::vector<NodeId>& made, ValueId side) {
-  const NodeId maker = made[static_cast<size_t>(side)];
-  if (maker == kNone || uses[static_cast<size_t>(side)] != 1) return nullptr;
-  const Node& n = graph.nodes[static_cast<size_t>(maker)];
-  return n.op == "linear" && (n.in.size() < 4 || n.in[3] == kNone) ? &n : nullptr;
+const Node* layer(const Makers& makers, ValueId side) {
+  const Node* n = makers.of_one_reader(side);
+  return n != nullptr && n->op == "linear" && (n->in.size() < 4 || n->in[3] == kNone) ? n : nullptr;
 }
 
 ValueId bias_of(const Node& linear) { return linear.in.size() > 2 ? linear.in[2] : kNone; }
@@ -18,12 +16,11 @@ ValueId bias_of(const Node& linear) { return linear.in.size() > 2 ? linear.in[2]
 }  // namespace
 
 Result<bool> pass_fuse_glu_linear(Graph& graph, const PassContext& context) {
-  const std::vector<int32_t> uses = use_counts(graph);
-  const std::vector<NodeId> made = producers(graph);
+  const Makers makers(graph);
   bool changed = false;
   for (Node& glu : graph.nodes) {
     if (glu.op != "glu_quant") continue;
-    const Node *gate = layer(graph, uses, made, glu.in[0]), *up = layer(graph, uses, made, glu.in[1]);
+    const Node *gate = layer(makers, glu.in[0]), *up = layer(makers, glu.in[1]);
     if (gate == nullptr || up == nullptr || gate->in[0] != up->in[0]) continue;
     Node n = glu;
     n.op = "glu_linear_quant";

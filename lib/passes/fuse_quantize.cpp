@@ -5,20 +5,19 @@
 namespace mainspring::inline v0 {
 
 Result<bool> pass_fuse_quantize(Graph& graph, const PassContext&) {
-  const std::vector<int32_t> uses = use_counts(graph);
-  const std::vector<NodeId> made = producers(graph);
+  const Makers makers(graph);
   bool changed = false;
   for (Node& q : graph.nodes) {
-    if (q.op != "quantize_rows" || made[static_cast<size_t>(q.in[0])] == kNone || uses[static_cast<size_t>(q.in[0])] != 1) continue;
-    const Node& from = graph.nodes[static_cast<size_t>(made[static_cast<size_t>(q.in[0])])];
-    if (from.op != "rms_norm" && from.op != "glu") continue;
+    if (q.op != "quantize_rows") continue;
+    const Node* from = makers.of_one_reader(q.in[0]);
+    if (from == nullptr || (from->op != "rms_norm" && from->op != "glu")) continue;
     if (graph.values[static_cast<size_t>(q.in[0])].dims.size() != 2) continue;
-    q.op = from.op + "_quant";
-    q.name = from.name;
+    q.op = from->op + "_quant";
+    q.name = from->name;
     const std::string rows(q.attrs.s("rows"));
-    q.attrs = from.attrs;
+    q.attrs = from->attrs;
     if (!rows.empty()) q.attrs.set("rows", rows);
-    q.in = std::vector<ValueId>(from.in);  // the old node dies with dead_code
+    q.in = std::vector<ValueId>(from->in);  // the old node dies with dead_code
     changed = true;
   }
   return changed;

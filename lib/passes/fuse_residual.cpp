@@ -10,9 +10,10 @@ namespace {
 size_t residual_of(std::string_view op) { return op == "linear" ? 3 : op == "rms_norm" ? 2 : 0; }
 
 /// The maker of y with the add's result, or a node without operator where it takes no residual or has one, or not just this reader, or not this shape.
-Node fused(const Graph& graph, const Node& add, ValueId y, ValueId residual, NodeId maker, int32_t uses) {
-  if (maker == kNone || uses != 1) return {};
-  Node n = graph.nodes[static_cast<size_t>(maker)];
+Node fused(const Graph& graph, const Makers& makers, const Node& add, ValueId y, ValueId residual) {
+  const Node* maker = makers.of_one_reader(y);
+  if (maker == nullptr) return {};
+  Node n = *maker;
   const size_t at = residual_of(n.op);
   const auto value = [&](ValueId v) -> const Value& { return graph.values[static_cast<size_t>(v)]; };
   for (const ValueId v : {residual, add.out[0]})
@@ -27,15 +28,11 @@ Node fused(const Graph& graph, const Node& add, ValueId y, ValueId residual, Nod
 }  // namespace
 
 Result<bool> pass_fuse_residual(Graph& graph, const PassContext& context) {
-  const std::vector<int32_t> uses = use_counts(graph);
-  const std::vector<NodeId> made = producers(graph);
+  const Makers makers(graph);
   bool changed = false;
   for (Node& add : graph.nodes) {
     if (add.op != "add") continue;
-    const auto with = [&](size_t y) {
-      return fused(graph, add, add.in[y], add.in[1 - y], made[static_cast<size_t>(add.in[y])], uses[static_cast<size_t>(add.in[y])]);
-    };
-    Node a = with(0), b = with(1);
+    Node a = fused(graph, makers, add, add.in[0], add.in[1]), b = fused(graph, makers, add, add.in[1], add.in[0]);
     if (a.op.empty() == b.op.empty()) continue;
     Node& n = a.op.empty() ? b : a;
     if (!accepts(context, graph, n)) continue;

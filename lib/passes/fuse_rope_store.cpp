@@ -5,17 +5,14 @@
 namespace mainspring::inline v0 {
 
 Result<bool> pass_fuse_rope_store(Graph& graph, const PassContext& context) {
-  const std::vector<int32_t> uses = use_counts(graph);
-  const std::vector<NodeId> made = producers(graph);
+  const Makers makers(graph);
   bool changed = false;
   for (Node& store : graph.nodes) {
     if (store.op != "kv_store") continue;
-    const ValueId keys = store.in[0], rotated = store.in[1];
-    const NodeId maker = made[static_cast<size_t>(rotated)];
-    if (graph.values[static_cast<size_t>(keys)].state_kind != StateKind::kv_keys || maker == kNone || uses[static_cast<size_t>(rotated)] != 1) continue;
-    const Node& rope = graph.nodes[static_cast<size_t>(maker)];
-    if (rope.op != "rope") continue;
-    Node n = rope;
+    const ValueId keys = store.in[0];
+    const Node* rope = makers.of_one_reader(store.in[1]);
+    if (graph.values[static_cast<size_t>(keys)].state_kind != StateKind::kv_keys || rope == nullptr || rope->op != "rope") continue;
+    Node n = *rope;
     n.op = "rope_kv_store";
     n.name = store.name;
     n.in.insert(n.in.begin(), keys);

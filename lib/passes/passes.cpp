@@ -60,11 +60,14 @@ void replace_uses(Graph& graph, ValueId from, ValueId to) {
   std::replace(graph.outputs.begin(), graph.outputs.end(), from, to);
 }
 
-std::vector<NodeId> producers(const Graph& graph) {
-  std::vector<NodeId> made(graph.values.size(), kNone);
+Makers::Makers(const Graph& graph) : graph_(graph), uses_(use_counts(graph)), made_(graph.values.size(), kNone) {
   for (size_t i = 0; i < graph.nodes.size(); ++i)
-    for (ValueId v : graph.nodes[i].out) made[static_cast<size_t>(v)] = static_cast<NodeId>(i);
-  return made;
+    for (ValueId v : graph.nodes[i].out) made_[static_cast<size_t>(v)] = static_cast<NodeId>(i);
+}
+
+const Node* Makers::of_one_reader(ValueId v) const {
+  const NodeId maker = made_[static_cast<size_t>(v)];
+  return maker == kNone || uses_[static_cast<size_t>(v)] != 1 ? nullptr : &graph_.nodes[static_cast<size_t>(maker)];
 }
 
 bool accepts(const PassContext& context, const Graph& graph, const Node& node, std::optional<DType> x) {

@@ -19,8 +19,18 @@ Result<void> run_passes(Graph& graph, const PassContext& context, std::string_vi
 std::vector<int32_t> use_counts(const Graph& graph);
 /// Makes every reader of `from` read `to` (node inputs and graph outputs).
 void replace_uses(Graph& graph, ValueId from, ValueId to);
-/// Index of the node that makes a value, or kNone, by value.
-std::vector<NodeId> producers(const Graph& graph);
+/// Who makes and reads the values of a graph, as it stood at the beginning of a pass.
+class Makers {
+ public:
+  explicit Makers(const Graph& graph);
+  /// The node that makes v where v is read once and no graph output; null where there is none, or more than one reader.
+  const Node* of_one_reader(ValueId v) const;
+
+ private:
+  const Graph& graph_;
+  std::vector<int32_t> uses_;
+  std::vector<NodeId> made_;
+};
 /// Whether the provider has a kernel for the node, with `x` in place of the first operand's dtype where given. False without a provider to ask.
 bool accepts(const PassContext& context, const Graph& graph, const Node& node, std::optional<DType> x = {});
 

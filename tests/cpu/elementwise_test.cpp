@@ -11,12 +11,7 @@ namespace {
 using namespace mainspring;
 using namespace kernel_test;
 
-std::vector<const ElementwiseKernel*> elementwise_here() {
-  std::vector<const ElementwiseKernel*> all;
-  for (const ElementwiseKernel& k : elementwise_kernels())
-    if (machine().has(k.isa)) all.push_back(&k);
-  return all;
-}
+std::vector<const ElementwiseKernel*> elementwise_here() { return usable(elementwise_kernels()); }
 
 /// Values of all sizes, both signs: a fine grid where functions bend, then powers of two.
 std::vector<float> samples() {

@@ -13,14 +13,7 @@ namespace {
 using namespace mainspring;
 using kernel_test::Guarded;
 
-/// Kernels that this machine can run (in the emulated build: all).
-std::vector<const GemmKernel*> kernels() {
-  std::vector<const GemmKernel*> all;
-  const IsaSet isa = kernel_test::machine();
-  for (const GemmKernel& k : gemm_kernels())
-    if (isa.has(k.isa)) all.push_back(&k);
-  return all;
-}
+std::vector<const GemmKernel*> kernels() { return kernel_test::usable(gemm_kernels()); }
 
 struct Problem {
   int64_t rows, outputs, k;

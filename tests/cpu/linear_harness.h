@@ -33,6 +33,16 @@ inline IsaSet machine() {
 #endif
 }
 
+/// Kernels of a table that this machine can run (in the emulated build: all).
+template <class Kernel>
+std::vector<const Kernel*> usable(std::span<const Kernel> table) {
+  std::vector<const Kernel*> all;
+  const IsaSet isa = machine();
+  for (const Kernel& k : table)
+    if (isa.has(k.isa)) all.push_back(&k);
+  return all;
+}
+
 /// Memory at a multiple of 64 with watched surroundings.
 class Guarded {
  public:

@@ -11,12 +11,7 @@ namespace {
 using namespace mainspring;
 using namespace kernel_test;
 
-std::vector<const NormKernel*> norm_kernels_here() {
-  std::vector<const NormKernel*> all;
-  for (const NormKernel& k : norm_kernels())
-    if (machine().has(k.isa)) all.push_back(&k);
-  return all;
-}
+std::vector<const NormKernel*> norm_kernels_here() { return usable(norm_kernels()); }
 
 /// What a sum over d with 4 × lanes partial sums and the arithmetic after it may lose, relative to the sum's terms.
 double sum_ulps(int64_t d) { return 2 * std::sqrt(static_cast<double>(d)) + 8; }
