@@ -1,5 +1,5 @@
-// Many rows with AMX int8, over the panels of avx512vnni and with its bits. Few rows, and what is left of a multiple of kAmxRows, go the way of
-// tile.h with VNNI.
+// Many rows with AMX int8, over the panels of avx512vnni and with its bits. Few rows are left to that kernel, and what is left of a
+// multiple of kAmxRows goes the way of tile.h with VNNI.
 //
 // A word row of a plain panel (run.h) is a row of a B tile: four k of sixteen outputs. For eight rows at a time tiles sum the products of a 32-k
 // block (A is eight rows of 32 bytes as they stand in x, or of 16 where a scale covers 16 k); int32 sums go through a buffer, and block_rows of
@@ -111,9 +111,10 @@ struct AmxRows {
   }
 };
 
+/// few: the kernel of avx512vnni, whose panels these are.
 template <class F>
-void run_amx(const QgemmArgs& a) {
-  if (!has_many<AmxRows>(a)) return run<F, AmxRows>(a);
+void run_amx(const QgemmArgs& a, QgemmFn few) {
+  if (!has_many<AmxRows>(a)) return few(a);
   constexpr int bytes = F::kTwoScales ? 16 : 32;  // k of a product
   constexpr TileConfig config = [] {
     TileConfig c;
@@ -121,12 +122,13 @@ void run_amx(const QgemmArgs& a) {
     return c.set(kB, bytes / 4, kTileRowBytes).set(kB + 1, bytes / 4, kTileRowBytes).set(kA, kAmxRows, bytes);
   }();
   configure_tiles(config);
-  run<F, AmxRows>(a);
+  run_how<F, MadePlain<AmxRows>>(a);
   release_tiles();
 }
 
 }  // namespace
 }  // namespace mainspring::inline v0
 
-#define MAINSPRING_QGEMM_RUN_AMX(dtype, Format) \
-  void qgemm_amx_##dtype(const QgemmArgs& a) { run_amx<Format<VnniTile>>(a); }
+#define MAINSPRING_QGEMM_RUN_AMX(dtype, Format)      \
+  void qgemm_avx512vnni_##dtype(const QgemmArgs& a); \
+  void qgemm_amx_##dtype(const QgemmArgs& a) { run_amx<Format<VnniTile>>(a, qgemm_avx512vnni_##dtype); }

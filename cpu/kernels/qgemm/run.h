@@ -11,13 +11,12 @@
 namespace mainspring::inline v0 {
 namespace {
 
-/// The format F after expand: what tile.h wants of a format.
-template <class F>
-struct Expanded {
-  using Sums = typename F::Sums;
-  static constexpr int kMax = F::kMax;
-  static constexpr bool kTwoScales = F::kTwoScales, kHasMin = F::kHasMin, kNear = true;
-  static constexpr bool kSigned = F::kSigned && Sums::kSignedOffset == 0;  // else the offset has been added
+/// A format after expand: what tile.h wants of a format. Many formats become the same one, and share its code.
+template <class S, int max, bool two_scales, bool has_min, bool signed_codes>
+struct Plain {
+  using Sums = S;
+  static constexpr int kMax = max;
+  static constexpr bool kTwoScales = two_scales, kHasMin = has_min, kSigned = signed_codes, kNear = true;
   static constexpr int kFloats = kTwoScales ? 4 : kHasMin ? 2 : 1;
   static constexpr PanelLayout kLayout{32, 1, 32, 4 * kFloats};
 
@@ -39,6 +38,10 @@ struct Expanded {
     if constexpr (kTwoScales) store_float(f + 2 * kWidth, s.d1), store_float(f + 3 * kWidth, s.m1);
   }
 };
+
+/// With an offset in the sums signed codes are no longer signed, and no code is too large.
+template <class F, bool offset = (F::Sums::kSignedOffset != 0)>
+using Expanded = Plain<typename F::Sums, offset ? 255 : F::kMax, F::kTwoScales, F::kHasMin, F::kSigned && !offset>;
 
 template <class F, int g>
 MAINSPRING_INLINE void expand_group(const uint8_t* q, uint8_t* to) {
@@ -73,39 +76,54 @@ struct ManyRows {
   }
 };
 
-/// P panels that follow each other, plain ones in scratch where the rows are many.
-template <class F, class Many, bool wide, int P>
-void panels(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, bool many) {
-  if (!many) return column<F, wide, P>(a, panel, stride, first_output);
-  const int64_t plain = panel_stride<Expanded<F>>(a.k);
-  uint8_t* to = reinterpret_cast<uint8_t*>(a.scratch);
-  for (int p = 0; p < P; ++p) expand<F>(panel + p * stride, a.k, to + p * plain);
-  Many::template run<Expanded<F>, wide, P>(a, to, plain, first_output);
-}
-
 template <class Many>
 bool has_many(const QgemmArgs& a) {
   return a.scratch != nullptr && a.rows >= Many::kFrom;
 }
 
-template <class F, class Many, bool wide>
+/// P panels that follow each other, as they are.
+struct AsTheyAre {
+  template <class F, bool wide, int P>
+  static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output) {
+    column<F, wide, P>(a, panel, stride, first_output);
+  }
+};
+
+/// P panels that follow each other, made plain in scratch.
+template <class Many>
+struct MadePlain {
+  template <class F, bool wide, int P>
+  static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output) {
+    const int64_t plain = panel_stride<Expanded<F>>(a.k);
+    uint8_t* to = reinterpret_cast<uint8_t*>(a.scratch);
+    for (int p = 0; p < P; ++p) expand<F>(panel + p * stride, a.k, to + p * plain);
+    Many::template run<Expanded<F>, wide, P>(a, to, plain, first_output);
+  }
+};
+
+template <class F, class How, bool wide>
 void run_as(const QgemmArgs& a) {
   constexpr int P = F::Sums::kPanels;
   const int64_t stride = panel_stride<F>(a.k);
   const uint8_t* panel = reinterpret_cast<const uint8_t*>(a.panels);
-  const bool many = has_many<Many>(a);
   int64_t p = 0;
   // One row is bound by memory, and two streams read slower than one.
   if (a.rows > 1) {
-    for (; p + P <= a.panels_count; p += P, panel += P * stride) panels<F, Many, wide, P>(a, panel, stride, p * kWidth, many);
+    for (; p + P <= a.panels_count; p += P, panel += P * stride) How::template run<F, wide, P>(a, panel, stride, p * kWidth);
   }
-  for (; p < a.panels_count; ++p, panel += stride) panels<F, Many, wide, 1>(a, panel, stride, p * kWidth, many);
+  for (; p < a.panels_count; ++p, panel += stride) How::template run<F, wide, 1>(a, panel, stride, p * kWidth);
 }
 
-template <class F, class Many = ManyRows>
+template <class F, class How>
+void run_how(const QgemmArgs& a) {
+  if (a.wide) run_as<F, How, true>(a);
+  else run_as<F, How, false>(a);
+}
+
+template <class F>
 void run(const QgemmArgs& a) {
-  if (a.wide) run_as<F, Many, true>(a);
-  else run_as<F, Many, false>(a);
+  if (has_many<ManyRows>(a)) run_how<F, MadePlain<ManyRows>>(a);
+  else run_how<F, AsTheyAre>(a);
 }
 
 }  // namespace
