@@ -256,11 +256,34 @@ int32_t Sampler::sample(std::span<const float> logits) {
   return id;
 }
 
+namespace {
+
+/// The largest of x[0, n) that is a number; -inf where there is none. In lanes: a compiler may not reorder the comparisons of one running maximum.
+float largest(const float* x, size_t n) {
+  constexpr size_t kLanes = 16;
+  float m[kLanes];
+  std::fill(std::begin(m), std::end(m), -INFINITY);
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (size_t j = 0; j < kLanes; ++j) m[j] = x[i + j] > m[j] ? x[i + j] : m[j];
+  for (; i < n; ++i) m[0] = x[i] > m[0] ? x[i] : m[0];
+  return *std::max_element(std::begin(m), std::end(m));
+}
+
+}  // namespace
+
+// One comparison after the other takes 2 ns an element, half a millisecond for a vocabulary of 262144. So: which stretch, then where in it.
 int32_t argmax(std::span<const float> logits) {
-  size_t best = 0;
-  for (size_t i = 1; i < logits.size(); ++i)
-    if (logits[i] > logits[best] || (std::isnan(logits[best]) && !std::isnan(logits[i]))) best = i;
-  return static_cast<int32_t>(best);
+  constexpr size_t kStretch = 2048;
+  size_t at = logits.size();
+  float best = -INFINITY;
+  for (size_t i = 0; i < logits.size(); i += kStretch) {
+    const float here = largest(logits.data() + i, std::min(kStretch, logits.size() - i));
+    if (here > best) best = here, at = i;
+  }
+  if (at == logits.size()) at = 0;  // nothing but -inf and NaN: the first -inf
+  const auto found = std::find(logits.begin() + static_cast<std::ptrdiff_t>(at), logits.end(), best);
+  return found == logits.end() ? 0 : static_cast<int32_t>(found - logits.begin());
 }
 
 Sampler::Sampler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

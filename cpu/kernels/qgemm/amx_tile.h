@@ -82,13 +82,14 @@ struct AmxTile {
     if constexpr (E::kTwoScales) half_products<1>(block, codes, stride, x + 32 * block, x_stride, k);
   }
 
-  void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output, int64_t first_row) {
+  void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output, int64_t first_row, NextColumn& next) {
     const uint8_t* x[X];
     Float acc[P][kAmxRows];
     begin_tile<wide>(a, first_row, x, acc);
     const int64_t blocks = a.k / 32, d = kPlanes * a.k, s = d + a.k / 8;
     products(0, plain, stride, x[0], a.x_stride, a.k);
     for (int64_t block = 0; block < blocks; ++block) {
+      next.ask();
       if (block + 1 < blocks) products(block + 1, plain, stride, x[0], a.x_stride, a.k);
       block_rows<Summed<E>, wide>(sums[block % 2][0][0][0], plain + block * kBlock, stride, 0, x, 32 * block, d + 4 * block, s + 8 * block, acc);
     }
@@ -99,15 +100,15 @@ struct AmxTile {
 struct AmxRows {
   static constexpr int64_t kFrom = 16;  // two tiles pay for making a panel plain
   template <class E, bool wide, int P>
-  static void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output) {
+  static void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output, NextColumn next) {
     constexpr int together = E::kTwoScales ? 1 : P;
     AmxTile<E, wide, together> tile;
     int64_t r = 0;
     for (; r + kAmxRows <= a.rows; r += kAmxRows)
-      for (int p = 0; p < P; p += together) tile.run(a, plain + p * stride, stride, first_output + p * kWidth, r);
+      for (int p = 0; p < P; p += together) tile.run(a, plain + p * stride, stride, first_output + p * kWidth, r, next);
     QgemmArgs rest = a;
     rest.x += r * a.x_stride, rest.y += r * a.y_stride, rest.rows -= r;
-    column<E, wide, P>(rest, plain, stride, first_output);
+    column<E, wide, P>(rest, plain, stride, first_output, next);
   }
 };
 

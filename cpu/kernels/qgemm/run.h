@@ -71,8 +71,8 @@ void expand(const uint8_t* panel, int64_t k, uint8_t* to) {
 struct ManyRows {
   static constexpr int64_t kFrom = 32;
   template <class F, bool wide, int P>
-  static void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output) {
-    column<F, wide, P>(a, plain, stride, first_output);
+  static void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output, NextColumn next) {
+    column<F, wide, P>(a, plain, stride, first_output, next);
   }
 };
 
@@ -84,8 +84,8 @@ bool has_many(const QgemmArgs& a) {
 /// P panels that follow each other, as they are.
 struct AsTheyAre {
   template <class F, bool wide, int P>
-  static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output) {
-    column<F, wide, P>(a, panel, stride, first_output);
+  static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, NextColumn next) {
+    column<F, wide, P>(a, panel, stride, first_output, next);
   }
 };
 
@@ -93,11 +93,11 @@ struct AsTheyAre {
 template <class Many>
 struct MadePlain {
   template <class F, bool wide, int P>
-  static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output) {
+  static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, NextColumn next) {
     const int64_t plain = panel_stride<Expanded<F>>(a.k);
     uint8_t* to = reinterpret_cast<uint8_t*>(a.scratch);
     for (int p = 0; p < P; ++p) expand<F>(panel + p * stride, a.k, to + p * plain);
-    Many::template run<Expanded<F>, wide, P>(a, to, plain, first_output);
+    Many::template run<Expanded<F>, wide, P>(a, to, plain, first_output, next);
   }
 };
 
@@ -106,12 +106,17 @@ void run_as(const QgemmArgs& a) {
   constexpr int P = F::Sums::kPanels;
   const int64_t stride = panel_stride<F>(a.k);
   const uint8_t* panel = reinterpret_cast<const uint8_t*>(a.panels);
+  const auto next_after = [&](const uint8_t* end, int panels) {
+    const int64_t tiles = tiles_of<F, wide>(a.rows);
+    const int64_t each = tiles * (a.k / 32) * 64;
+    return NextColumn{end, tiles > 1 ? (panels * stride + each - 1) / each : 0};
+  };
   int64_t p = 0;
   // One row is bound by memory, and two streams read slower than one.
   if (a.rows > 1) {
-    for (; p + P <= a.panels_count; p += P, panel += P * stride) How::template run<F, wide, P>(a, panel, stride, p * kWidth);
+    for (; p + P <= a.panels_count; p += P, panel += P * stride) How::template run<F, wide, P>(a, panel, stride, p * kWidth, next_after(panel + P * stride, P));
   }
-  for (; p < a.panels_count; ++p, panel += stride) How::template run<F, wide, 1>(a, panel, stride, p * kWidth);
+  for (; p < a.panels_count; ++p, panel += stride) How::template run<F, wide, 1>(a, panel, stride, p * kWidth, next_after(panel + stride, 1));
 }
 
 template <class F, class How>

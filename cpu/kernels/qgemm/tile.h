@@ -118,14 +118,26 @@ MAINSPRING_INLINE void each_block(const uint8_t* panel, int64_t k, Each each) {
   }
 }
 
+/// What the tiles of a column ask memory for while they compute: the next column, a share with each block. Into the second cache: the first is full
+/// of this column. Without it the first tile of a column waits for memory and the others leave memory idle.
+struct NextColumn {
+  const uint8_t* at;
+  int64_t lines;  ///< of 64 bytes, for a block of a tile
+
+  MAINSPRING_INLINE void ask() {
+    for (int64_t i = 0; i < lines; ++i, at += 64) __builtin_prefetch(at, 0, 2);
+  }
+};
+
 template <class F, bool wide, int P, int R, int X>
-MAINSPRING_INLINE_LOOPS void panel_rows(const uint8_t* panel, int64_t stride, const uint8_t* const (&x)[X], int64_t k, Float (&acc)[P][R]) {
+MAINSPRING_INLINE_LOOPS void panel_rows(const uint8_t* panel, int64_t stride, const uint8_t* const (&x)[X], int64_t k, NextColumn& next, Float (&acc)[P][R]) {
   int64_t at = 0, at_d = wide ? 2 * k : k, at_s = at_d + k / 8;
   each_block<F>(panel, k, [&](const uint8_t* q, const uint8_t* record, int sub) __attribute__((always_inline)) {
     if constexpr (!F::kNear) {
       MAINSPRING_UNROLL
       for (int p = 0; p < P; ++p) prefetch_ahead<F::kLayout.quants * kWidth>(q + p * stride);
     }
+    next.ask();
     block_rows<F, wide>(q, record, stride, sub, x, at, at_d, at_s, acc);
     at += 32, at_d += 4, at_s += 8;
   });
@@ -168,25 +180,37 @@ MAINSPRING_INLINE_LOOPS void end_tile(const QgemmArgs& a, int64_t first_output, 
 }
 
 template <class F, bool wide, int P, int R>
-void tile(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, int64_t first_row) {
+void tile(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, int64_t first_row, NextColumn& next) {
   const uint8_t* x[kByteRows<R, wide>];
   Float acc[P][R];
   begin_tile<wide>(a, first_row, x, acc);
-  panel_rows<F, wide>(panel, stride, x, a.k, acc);
+  panel_rows<F, wide>(panel, stride, x, a.k, next, acc);
   end_tile(a, first_output, first_row, acc);
+}
+
+/// Rows of the tiles that `rows` rows are cut into: as many of most(), then of 4, 2 and 1.
+template <class F, bool wide>
+constexpr int most_rows() {
+  return wide ? F::Sums::kRows / 2 : F::Sums::kRows;
+}
+template <class F, bool wide>
+constexpr int64_t tiles_of(int64_t rows) {
+  constexpr int R = most_rows<F, wide>();
+  const int64_t rest = rows % R;
+  return rows / R + (R > 4 ? rest / 4 + rest % 4 / 2 : rest / 2) + rest % 2;
 }
 
 /// All rows by P panels: these stay in the nearest cache while the rows pass over them.
 template <class F, bool wide, int P>
-void column(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output) {
-  constexpr int R = wide ? F::Sums::kRows / 2 : F::Sums::kRows;
+void column(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, NextColumn next) {
+  constexpr int R = most_rows<F, wide>();
   int64_t r = 0;
-  for (; r + R <= a.rows; r += R) tile<F, wide, P, R>(a, panel, stride, first_output, r);
+  for (; r + R <= a.rows; r += R) tile<F, wide, P, R>(a, panel, stride, first_output, r, next);
   if constexpr (R > 4)
-    for (; r + 4 <= a.rows; r += 4) tile<F, wide, P, 4>(a, panel, stride, first_output, r);
+    for (; r + 4 <= a.rows; r += 4) tile<F, wide, P, 4>(a, panel, stride, first_output, r, next);
   if constexpr (R > 2)
-    for (; r + 2 <= a.rows; r += 2) tile<F, wide, P, 2>(a, panel, stride, first_output, r);
-  if (r < a.rows) tile<F, wide, P, 1>(a, panel, stride, first_output, r);
+    for (; r + 2 <= a.rows; r += 2) tile<F, wide, P, 2>(a, panel, stride, first_output, r, next);
+  if (r < a.rows) tile<F, wide, P, 1>(a, panel, stride, first_output, r, next);
 }
 
 }  // namespace
