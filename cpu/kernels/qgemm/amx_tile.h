@@ -98,6 +98,7 @@ struct AmxTile {
 };
 
 struct AmxRows {
+  template <class F>
   static constexpr int64_t kFrom = 16;  // two tiles pay for making a panel plain
   template <class E, bool wide, int P>
   static void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output, NextColumn next) {
@@ -115,7 +116,7 @@ struct AmxRows {
 /// few: the kernel of avx512vnni, whose panels these are.
 template <class F>
 void run_amx(const QgemmArgs& a, QgemmFn few) {
-  if (!has_many<AmxRows>(a)) return few(a);
+  if (!has_many<AmxRows, F>(a)) return few(a);
   constexpr int bytes = F::kTwoScales ? 16 : 32;  // k of a product
   constexpr TileConfig config = [] {
     TileConfig c;
