@@ -12,7 +12,7 @@ MAINSPRING_QGEMM_RUN(avx512vnni, q4_0, Q4_0, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, q4_1, Q4_1, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, q5_0, Q5_0, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, q5_1, Q5_1, VnniTile)
-MAINSPRING_QGEMM_RUN(avx512vnni, q8_0, Q8_0, VnniTile)
+MAINSPRING_QGEMM_RUN(avx512vnni, q8_0, Q8_0Raised, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, iq4_nl, Iq4Nl, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, mxfp4, Mxfp4, VnniTile)
 

@@ -170,6 +170,18 @@ struct Q8_0 : Q4_0 {
   }
 };
 
+/// With 128 added: for instruction sets that multiply unsigned codes.
+struct Q8_0Raised : Q8_0 {
+  static int value(uint32_t code) { return static_cast<int>(code) - 128; }
+  static void load(const uint8_t* b, int sub, Codes& c) { Q8_0::load(b, sub, c), turn(c); }
+  static void store(uint8_t* b, int sub, Codes c) { turn(c), Q8_0::store(b, sub, c); }
+
+ private:
+  static void turn(Codes& c) {
+    for (uint32_t& word : c.w) word ^= 0x80808080u;
+  }
+};
+
 struct Iq4Nl : Q4_0 {
   static constexpr PanelLayout kLayout = kLayoutIq4Nl;
   static constexpr bool kHasMin = false;

@@ -41,6 +41,7 @@ constexpr PanelLayout kLayoutIq4Xs{256, 1, 16, 10};  // nibbles | 8 x scale i8, 
 
 // The signed values behind the 4-bit codes of iq4_nl and iq4_xs, and of mxfp4 (in halves).
 constexpr int8_t kPanelIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+constexpr int8_t kPanelIq4Raised[16] = {1, 24, 45, 63, 79, 93, 106, 118, -127, -115, -103, -90, -75, -59, -39, -15};  // plus 128, as bytes
 constexpr int8_t kPanelMxfp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 }  // namespace mainspring::inline v0

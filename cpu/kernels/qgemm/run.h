@@ -39,19 +39,13 @@ struct Plain {
   }
 };
 
-/// With an offset in the sums signed codes are no longer signed, and no code is too large.
-template <class F, bool offset = (F::Sums::kSignedOffset != 0)>
-using Expanded = Plain<typename F::Sums, offset ? 255 : F::kMax, F::kTwoScales, F::kHasMin, F::kSigned && !offset>;
+/// Sums that take 255 ask no format for its greatest code.
+template <class F>
+using Expanded = Plain<typename F::Sums, F::Sums::kSignedOffset ? 255 : F::kMax, F::kTwoScales, F::kHasMin, F::kSigned>;
 
-template <class F, int g>
-MAINSPRING_INLINE void expand_group(const uint8_t* q, uint8_t* to) {
-  Int codes = F::template group<g>(q);
-  if constexpr (F::kSigned && !Expanded<F>::kSigned) codes = bit_xor(codes, bytes_of(0x80));
-  store_int(to + 4 * kWidth * g, codes);
-}
 template <class F, int... g>
 MAINSPRING_INLINE void expand_groups(const uint8_t* q, uint8_t* to, Groups<g...>) {
-  (expand_group<F, g>(q, to), ...);
+  (store_int(to + 4 * kWidth * g, F::template group<g>(q)), ...);
 }
 
 /// One panel to `to`, panel_stride<Expanded<F>>(k) bytes.

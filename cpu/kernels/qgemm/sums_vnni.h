@@ -7,7 +7,7 @@
 namespace mainspring::inline v0 {
 namespace {
 
-/// Signed values become unsigned by adding 128; what that adds to the sums leaves again through the activations' sums.
+/// Signed values come with 128 added; what that adds to the sums leaves again through the activations' sums.
 template <int rows, int panels>
 struct Vnni {
   static constexpr int kRows = rows, kPanels = panels;
@@ -37,12 +37,10 @@ struct Vnni {
   template <class F, int P, int R, int i, bool two, int g, int... rest>
   static MAINSPRING_INLINE_LOOPS void step(const uint8_t* q, int64_t stride, const uint8_t* const (&x)[R], int64_t at, Int (&sum)[P][R],
                                      Int (&other)[P][R]) {
+    static_assert(!F::kSigned);
     Int w[P];
     MAINSPRING_UNROLL
-    for (int p = 0; p < P; ++p) {
-      w[p] = F::template group<g>(q + p * stride);
-      if constexpr (F::kSigned) w[p] = bit_xor(w[p], bytes_of(0x80));
-    }
+    for (int p = 0; p < P; ++p) w[p] = F::template group<g>(q + p * stride);
     MAINSPRING_UNROLL
     for (int r = 0; r < R; ++r) {
       const Int four = broadcast_4(x[r] + at + 4 * g);

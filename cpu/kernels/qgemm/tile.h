@@ -3,8 +3,8 @@
 // vector512.h, which the ISA file includes first; templated on the format F (tile_formats.h) and on Sums, the ISA's way of summing products of bytes. Everything is in an anonymous
 // namespace: each ISA file gets its own copy, compiled for its own machine, and no linker can mix them up.
 //
-// Sums says: kRows and kPanels, the tile that suits its registers; kSignedOffset, what it adds to signed codes to make them unsigned (0 if
-// it does not); and dot<F, P, R>(q, stride, x, at, Groups<...>, sum): sum[p][r] = exact 32-bit sums over the given code groups.
+// Sums says: kRows and kPanels, the tile that suits its registers; kSignedOffset, what must have been added to signed codes since it wants
+// unsigned ones (0 if it does not); and dot<F, P, R>(q, stride, x, at, Groups<...>, sum): sum[p][r] = exact 32-bit sums over the given code groups.
 #pragma once
 
 #include "cpu/kernels/qgemm/panel_layout.h"

@@ -1,7 +1,7 @@
 // The formats as the tile sees them: what the codes of a code group are, as one vector (lane 4 * output + t for k = 4g + t), and what a
 // scale record is worth. Restates the arithmetic of formats.h in vectors. `S` is the ISA's Sums (tile.h).
 //
-// kMax is the greatest unsigned code; kSigned formats give signed values instead, -128..127.
+// kMax is the greatest unsigned code; kSigned formats give signed values instead, -128..127 (never where S::kSignedOffset is not 0).
 #pragma once
 
 #include "cpu/kernels/qgemm/run.h"
@@ -41,10 +41,10 @@ template <class S, int max>
 struct TwoScales : OneScale<S, max> {
   static constexpr bool kTwoScales = true;
 };
-/// Signed values; where the ISA sums unsigned ones, an offset goes through the activations' sums.
+/// Signed values; where the ISA wants unsigned ones, an offset goes through the activations' sums.
 template <class S>
-struct SignedCodes : OneScale<S, 127> {
-  static constexpr bool kSigned = true, kHasMin = S::kSignedOffset != 0;
+struct SignedCodes : OneScale<S, S::kSignedOffset ? 255 : 127> {
+  static constexpr bool kSigned = S::kSignedOffset == 0, kHasMin = !kSigned;
   static MAINSPRING_INLINE Scales with_offset(Float d) { return d_and_m(d, times(-S::kSignedOffset, d)); }
 };
 
@@ -60,10 +60,11 @@ struct FiveBitCodes {
     return bit_or(nibble_group<g>(q), bit_group<g, 4>(q + 4 * kRow));
   }
 };
+template <class S>
 struct Iq4Codes {
   template <int g>
   static MAINSPRING_INLINE Int group(const uint8_t* q) {
-    return look_up(kPanelIq4Values, nibble_group<g>(q));
+    return look_up(S::kSignedOffset ? kPanelIq4Raised : kPanelIq4Values, nibble_group<g>(q));
   }
 };
 
@@ -120,13 +121,18 @@ struct Q8_0 : SignedCodes<S> {
   }
   static MAINSPRING_INLINE Scales scales(const uint8_t* record, int) { return Q8_0::with_offset(load_half(record)); }
 };
+/// The panel's codes have the offset.
 template <class S>
-struct Iq4Nl : SignedCodes<S>, Iq4Codes {
+struct Q8_0Raised : Q8_0<S> {
+  static_assert(S::kSignedOffset == 128);
+};
+template <class S>
+struct Iq4Nl : SignedCodes<S>, Iq4Codes<S> {
   static constexpr PanelLayout kLayout = kLayoutIq4Nl;
   static MAINSPRING_INLINE Scales scales(const uint8_t* record, int) { return Iq4Nl::with_offset(load_half(record)); }
 };
 template <class S>
-struct Iq4Xs : SignedCodes<S>, Iq4Codes {
+struct Iq4Xs : SignedCodes<S>, Iq4Codes<S> {
   static constexpr PanelLayout kLayout = kLayoutIq4Xs;
   static MAINSPRING_INLINE Scales scales(const uint8_t* record, int sub) {
     return Iq4Xs::with_offset(mul(load_half(record + 8 * kWidth), to_float(words_of_i8(record + sub * kWidth))));

@@ -20,7 +20,6 @@ MAINSPRING_INLINE Int bytes_of(int v) { return _mm512_set1_epi8(static_cast<char
 MAINSPRING_INLINE Int words_of(int v) { return _mm512_set1_epi32(v); }
 MAINSPRING_INLINE Int bit_and(Int a, Int b) { return _mm512_and_si512(a, b); }
 MAINSPRING_INLINE Int bit_or(Int a, Int b) { return _mm512_or_si512(a, b); }
-MAINSPRING_INLINE Int bit_xor(Int a, Int b) { return _mm512_xor_si512(a, b); }
 MAINSPRING_INLINE Int add_bytes(Int a, Int b) { return _mm512_add_epi8(a, b); }
 MAINSPRING_INLINE Int times_256(Int words) { return _mm512_slli_epi32(words, 8); }
 MAINSPRING_INLINE Int add_words(Int a, Int b) { return _mm512_add_epi32(a, b); }
