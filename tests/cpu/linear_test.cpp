@@ -209,9 +209,10 @@ TEST(LinearBind, one_row_of_a_large_matrix_falls_into_tiles_to_share) {
 TEST(LinearBind, pieces_of_a_packing_read_the_source_once) {
   for (const DType t : {DType::q8_0, DType::q4_k, DType::f16, DType::bf16}) {
     cpu::PanelLayout layout;
-    ASSERT_TRUE(cpu::panel_layout(t, 1024, cpu::takes_lowered(t, 1024, machine()), machine(), &layout));
-    layout.outputs = 1003;
-    layout.matrices = 2;
+    Operand w;
+    w.dtype = t;
+    w.dims = {2, 1003, 1024};
+    ASSERT_TRUE(cpu::panel_layout(w, cpu::takes_lowered(t, 1024, machine()), machine(), &layout));
     const Packing p = cpu::packing_of(layout, 1);
     EXPECT_GT(p.pieces, 1);
     size_t at = 0;
