@@ -97,7 +97,7 @@ Result<KernelBinding> bind_embed(const BindRequest& q, IsaSet isa) {
   p.weights = reinterpret_cast<const std::byte*>(w.ref.offset);
   // A tied table is read out of the panels of its linear layer, so that the source need not stay.
   const bool lowered = !q.exact && takes_lowered(w.dtype, d, isa);
-  p.panels = panel_layout(w, lowered, isa, &p.layout) && w.also_linear;
+  p.panels = panel_layout(w, lowered, isa, q.choices, &p.layout) && w.also_linear;
   if (p.panels) b.packings.push_back(packing_of(p.layout, 0));
   b.kernel = p.panels ? fmt::format("embed of {}", p.layout.name()) : fmt::format("embed of {} rows", p.format->name);
   b.finish = embed_finish;

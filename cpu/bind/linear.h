@@ -30,8 +30,12 @@ struct PanelLayout {
 
 /// The layout that a linear layer on weight `w` ([..., outputs, k], all constant) packs, where it packs one: with `lowered` activations the panels of the
 /// best qgemm or bgemm, else float panels. Whoever reads panels asks here, so that a tied embedding finds those of its linear layer.
-/// False when there is no such kernel (`why`, may be null, tells) and when the source rows are read (block formats with f32 activations).
-bool panel_layout(const Operand& w, bool lowered, IsaSet isa, PanelLayout* out, std::string* why = nullptr);
+/// `choices` (may be null) measures where several kernels would do. False when there is no kernel and when the source rows are read (block formats
+/// with f32 activations). `why` (may be null) tells why better kernels declined, or what was measured.
+bool panel_layout(const Operand& w, bool lowered, IsaSet isa, Choices* choices, PanelLayout* out, std::string* why = nullptr);
+
+/// The fastest of `first` and its peers for one row and many of this matrix.
+const QgemmKernel* measured_qgemm(const QgemmKernel& first, int64_t outputs, int64_t k, IsaSet isa, Choices& choices, std::string* why);
 
 /// The packing of operand `input` into that layout.
 Packing packing_of(const PanelLayout& layout, int input);

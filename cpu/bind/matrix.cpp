@@ -33,7 +33,7 @@ Result<Matrix> bind_matrix(const BindRequest& q, const Operand& w, int input, DT
   const bool lowered = is_lowered_rows(x);
   if (!lowered && x != DType::f32) return unsupported("{}: activations of {}, expected f32, bf16, q8_rows or q16_rows", q.node->op, name_of(x));
   std::string why;
-  const bool packed = panel_layout(w, lowered, isa, &m.layout, &why);
+  const bool packed = panel_layout(w, lowered, isa, q.choices, &m.layout, &why);
   if (x == DType::bf16)
     m.bgemm = m.layout.bgemm;
   else

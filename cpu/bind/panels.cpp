@@ -68,7 +68,7 @@ bool takes_lowered(DType weight, int64_t k, IsaSet isa) {
   return select_qgemm(weight, k, isa, nullptr) != nullptr || select_bgemm(weight, k, isa, nullptr) != nullptr;
 }
 
-bool panel_layout(const Operand& w, bool lowered, IsaSet isa, PanelLayout* out, std::string* why) {
+bool panel_layout(const Operand& w, bool lowered, IsaSet isa, Choices* choices, PanelLayout* out, std::string* why) {
   const size_t rank = w.dims.size();
   *out = {.dtype = w.dtype, .outputs = w.dims[rank - 2].times, .k = w.dims[rank - 1].times};
   for (size_t i = 0; i + 2 < rank; ++i) out->matrices *= w.dims[i].times;
@@ -77,6 +77,7 @@ bool panel_layout(const Operand& w, bool lowered, IsaSet isa, PanelLayout* out, 
     out->bgemm = select_bgemm(w.dtype, out->k, isa, why);
   else
     out->qgemm = select_qgemm(w.dtype, out->k, isa, why);
+  if (out->qgemm != nullptr && choices != nullptr) out->qgemm = measured_qgemm(*out->qgemm, out->outputs, out->k, isa, *choices, why);
   return out->qgemm != nullptr || out->bgemm != nullptr;
 }
 

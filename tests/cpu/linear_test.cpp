@@ -212,7 +212,7 @@ TEST(LinearBind, pieces_of_a_packing_read_the_source_once) {
     Operand w;
     w.dtype = t;
     w.dims = {2, 1003, 1024};
-    ASSERT_TRUE(cpu::panel_layout(w, cpu::takes_lowered(t, 1024, machine()), machine(), &layout));
+    ASSERT_TRUE(cpu::panel_layout(w, cpu::takes_lowered(t, 1024, machine()), machine(), nullptr, &layout));
     const Packing p = cpu::packing_of(layout, 1);
     EXPECT_GT(p.pieces, 1);
     size_t at = 0;
