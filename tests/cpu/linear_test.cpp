@@ -12,16 +12,6 @@ using namespace kernel_test;
 
 constexpr DType kLowered[] = {DType::q4_0, DType::q4_1, DType::q5_0, DType::q8_0, DType::q2_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4, DType::bf16};
 
-/// Every capped set that this machine has: each selects other kernels.
-std::vector<IsaSet> isa_sets() {
-  std::vector<IsaSet> sets;
-  for (int i = 0; i < kIsas; ++i) {
-    const IsaSet s = *cap(machine(), name_of(static_cast<Isa>(i)));
-    if (sets.empty() || !(sets.back() == s)) sets.push_back(s);
-  }
-  return sets;
-}
-
 /// Output row `row` of `b` (m values) against x row `xr` times rows of w from `first`.
 void check_row(const float* y, const std::vector<float>& x, const Tensor& w, int64_t first, int64_t m, const float* bias) {
   double total = 0;
