@@ -10,13 +10,13 @@
 namespace mainspring::inline v0::cpu {
 namespace {
 
-constexpr int kLoads = 2;                // one row, many rows
-constexpr int64_t kOutputs = 16;         // whole panels of every kernel
+constexpr int kLoads = 2;                  // one row, many rows
+constexpr int64_t kOutputs = 16;           // whole panels of every kernel
 constexpr size_t kPanelBytes = 256 << 10;  // for one row: beyond the level 1 cache, within the level 2 cache
 constexpr int64_t kManyRows = 64;
 constexpr int64_t kRowsBytes = 192 << 10;  // as a tile has them (cut_of)
 constexpr int64_t kManyMacs = 2 << 20;     // 10 to 40 µs
-constexpr std::byte kFill{0x30};           // f16 0.13, f32 6e-10, int8 48: no product of them is denormal or infinite
+constexpr std::byte kFill{0x30};           // f16 0.13, f32 6e-10, e8m0 2^-79, int8 48: no product of them is denormal or infinite
 
 struct Trial {
   std::vector<const QgemmKernel*> kernels;
@@ -33,7 +33,7 @@ Trial trial_of(std::vector<const QgemmKernel*> kernels, int64_t outputs, int64_t
   t.k = k;
   const auto row = static_cast<int64_t>(q8_rows_stride(k));
   const auto weight = static_cast<int64_t>(t.kernels[0]->panel_bytes(k)) / t.kernels[0]->width;
-  const auto whole = [&](int64_t most) { return std::clamp(most / kOutputs, int64_t{1}, ceil_div(outputs, kOutputs)) * kOutputs; };
+  const auto whole = [&](int64_t most) { return std::max<int64_t>(1, std::min(most, outputs + kOutputs - 1) / kOutputs) * kOutputs; };
   t.rows[1] = std::clamp(kRowsBytes / row, int64_t{8}, kManyRows);
   t.outputs[0] = whole(static_cast<int64_t>(kPanelBytes) / weight);
   t.outputs[1] = std::min(whole(kManyMacs / (t.rows[1] * k)), t.outputs[0]);
