@@ -79,6 +79,22 @@ IsaSet detect_isa() {
   return set;
 }
 
+std::string processor_name() {
+#if defined(__x86_64__) || defined(__i386__)
+  const Regs l0 = cpuid(0, 0), l1 = cpuid(1, 0);
+  std::string name;
+  for (const uint32_t word : {l0.b, l0.d, l0.c})
+    for (int i = 0; i < 4; ++i) name.push_back(static_cast<char>(word >> 8 * i & 0xff));
+  const uint32_t family = l1.a >> 8 & 15, model = l1.a >> 4 & 15;
+  name += fmt::format(" {}-{}-{}", family == 15 ? family + (l1.a >> 20 & 255) : family, model + (family == 6 || family == 15 ? l1.a >> 12 & 0xf0 : 0), l1.a & 15);
+  const bool hybrid = l0.a >= 7 && bit(cpuid(7, 0).d, 15);
+  if (const uint32_t kib = cpuid(0x80000006, 0).c >> 16; !hybrid && kib > 0) name += fmt::format(" L2 {}", kib);
+  return name;
+#else
+  return "unknown";
+#endif
+}
+
 void request_tiles() {
 #if defined(__linux__) && defined(__x86_64__)
   if (has_tiles()) syscall(SYS_arch_prctl, kRequest, kTileData);

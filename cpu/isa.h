@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "mainspring/result.h"
@@ -32,6 +33,10 @@ struct IsaSet {
 /// What this CPU and its operating system support for this process as it is. Costs some cpuid instructions and, where there are tiles, one
 /// question to the system; keeps no state, changes nothing.
 IsaSet detect_isa();
+
+/// The processor as far as a kernel's speed depends on it, the instruction sets apart: "GenuineIntel 6-207-2 L2 2048". A hybrid's is the same on all its
+/// cores, whichever asks: it leaves the cache out.
+std::string processor_name();
 
 /// Asks Linux to let this process use AMX tiles, whose 8 KB of state a thread carries only after it has asked. It holds for all threads from here on
 /// and cannot be taken back; signal frames may become larger, so the system refuses where a thread's alternate stack is too small for that. Does

@@ -43,7 +43,7 @@ class CpuProvider final : public Provider {
     std::string device;
     for (int i = 0; i < kIsas; ++i)
       if (isa_.has(static_cast<Isa>(i))) device += (device.empty() ? "" : " ") + std::string(name_of(static_cast<Isa>(i)));
-    return {"cpu", device};
+    return {"cpu", device, processor_name()};
   }
   Result<std::byte*> allocate(size_t bytes) override {
     void* p = context_.impl()->allocator().allocate(bytes, Buffer::kAlignment);

@@ -37,7 +37,7 @@ void embed_run(const void* params, const StepEnv& env, int64_t tile, int) {
       p.format->decode(p.weights + static_cast<size_t>(id) * p.layout.row_bytes(), d, y);
     } else if (p.layout.qgemm) {
       p.layout.qgemm->decode_row(p.weights, d, id, y);
-    } else if (p.layout.pairs) {
+    } else if (p.layout.bgemm) {
       bgemm_unpack_row(p.weights, d, id, y);
     } else {
       gemm_unpack_row(p.layout.dtype, p.weights, d, id, y);
@@ -97,8 +97,7 @@ Result<KernelBinding> bind_embed(const BindRequest& q, IsaSet isa) {
   p.weights = reinterpret_cast<const std::byte*>(w.ref.offset);
   // A tied table is read out of the panels of its linear layer, so that the source need not stay.
   const bool lowered = !q.exact && takes_lowered(w.dtype, d, isa);
-  p.panels = panel_layout(w.dtype, d, lowered, isa, &p.layout) && w.also_linear;
-  p.layout.outputs = p.vocabulary;
+  p.panels = panel_layout(w, lowered, isa, q.choices, &p.layout) && w.also_linear;
   if (p.panels) b.packings.push_back(packing_of(p.layout, 0));
   b.kernel = p.panels ? fmt::format("embed of {}", p.layout.name()) : fmt::format("embed of {} rows", p.format->name);
   b.finish = embed_finish;

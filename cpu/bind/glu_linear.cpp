@@ -59,9 +59,7 @@ std::vector<Step> finish(const KernelBinding& self, std::span<const std::byte* c
   return {Step{run, tiles, p}};
 }
 
-}  // namespace
-
-Result<KernelBinding> bind_glu_linear_quant(const BindRequest& q, IsaSet isa) {
+Result<KernelBinding> bind_pair(const BindRequest& q, IsaSet isa) {
   const Operand &x = q.in[0], &y = q.out[0], &gate_bias = q.in[3], &up_bias = q.in[4];
   if (x.dims.size() != 2 || y.dims.size() != 2 || !constant_rows(x)) return unsupported("{}: expected rows of rank 2", q.node->op);
   for (const Operand* bias : {&gate_bias, &up_bias})
@@ -94,6 +92,18 @@ Result<KernelBinding> bind_glu_linear_quant(const BindRequest& q, IsaSet isa) {
   b.finish = finish;
   b.params = std::move(p);
   return b;
+}
+
+}  // namespace
+
+/// Two matrices of different formats may measure best with kernels whose panels do not go together. The pass that made them one node had asked
+/// without choices, so without choices they do.
+Result<KernelBinding> bind_glu_linear_quant(const BindRequest& q, IsaSet isa) {
+  auto bound = bind_pair(q, isa);
+  if (bound || q.choices == nullptr) return bound;
+  BindRequest plain = q;
+  plain.choices = nullptr;
+  return bind_pair(plain, isa);
 }
 
 }  // namespace mainspring::inline v0::cpu

@@ -16,8 +16,8 @@ bool takes_lowered(DType weight, int64_t k, IsaSet isa);
 
 /// Panels of weights [matrices, outputs, k]: panels of one matrix follow each other, matrices do not share panels.
 struct PanelLayout {
-  const QgemmKernel* qgemm = nullptr;  ///< null: float panels
-  bool pairs = false;                  ///< bgemm's panels, not gemm's
+  const QgemmKernel* qgemm = nullptr;  ///< the kernel, where the panels are its own
+  const BgemmKernel* bgemm = nullptr;  ///< the same; both null: float panels, which any gemm reads
   DType dtype = DType::f32;
   int64_t matrices = 1, outputs = 0, k = 0;
   int width() const { return qgemm ? qgemm->width : kGemmWidth; }
@@ -28,9 +28,14 @@ struct PanelLayout {
   std::string name() const;
 };
 
-/// The layout that a linear layer on this weight would pack, where it packs one: with `lowered` activations the panels of the best qgemm or bgemm,
-/// else float panels. False when it reads the source rows (block formats with f32 activations).
-bool panel_layout(DType weight, int64_t k, bool lowered, IsaSet isa, PanelLayout* out);
+/// The layout that a linear layer on weight `w` ([..., outputs, k], all constant) packs, where it packs one: with `lowered` activations the panels of the
+/// best qgemm or bgemm, else float panels. Whoever reads panels asks here, so that a tied embedding finds those of its linear layer.
+/// `choices` (may be null) measures where several kernels would do. False when there is no kernel and when the source rows are read (block formats
+/// with f32 activations). `why` (may be null) tells why better kernels declined, or what was measured.
+bool panel_layout(const Operand& w, bool lowered, IsaSet isa, Choices* choices, PanelLayout* out, std::string* why = nullptr);
+
+/// The fastest of `first` and its peers for one row and many of this matrix.
+const QgemmKernel* measured_qgemm(const QgemmKernel& first, int64_t outputs, int64_t k, IsaSet isa, Choices& choices, std::string* why);
 
 /// The packing of operand `input` into that layout.
 Packing packing_of(const PanelLayout& layout, int input);

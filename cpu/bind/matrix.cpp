@@ -28,24 +28,18 @@ Result<Matrix> bind_matrix(const BindRequest& q, const Operand& w, int input, DT
   const BlockFormat* format = format_of(w.dtype);
   if (!format) return unsupported("{}: no decoder for weights of {}", q.node->op, name_of(w.dtype));
   Matrix m;
-  const size_t rank = w.dims.size();
-  const int64_t k = w.dims[rank - 1].times;
+  const int64_t k = w.dims.back().times;
   if (k % format->block) return unsupported("{}: depth {} is no multiple of {}'s block of {}", q.node->op, k, format->name, format->block);
   const bool lowered = is_lowered_rows(x);
-  if (lowered) {
-    std::string why;
-    if (x == DType::bf16)
-      m.bgemm = select_bgemm(w.dtype, k, isa, &why);
-    else
-      m.qgemm = select_qgemm(w.dtype, k, isa, &why);
-    if (!m.qgemm && !m.bgemm) return unsupported("{}: {} with {} weights: {}", q.node->op, name_of(x), format->name, why);
-    b->why = why;
-  } else if (x != DType::f32) {
-    return unsupported("{}: activations of {}, expected f32, bf16, q8_rows or q16_rows", q.node->op, name_of(x));
-  }
-  const bool packed = panel_layout(w.dtype, k, lowered, isa, &m.layout);
-  m.layout.outputs = w.dims[rank - 2].times;
-  for (size_t i = 0; i + 2 < rank; ++i) m.layout.matrices *= w.dims[i].times;
+  if (!lowered && x != DType::f32) return unsupported("{}: activations of {}, expected f32, bf16, q8_rows or q16_rows", q.node->op, name_of(x));
+  std::string why;
+  const bool packed = panel_layout(w, lowered, isa, q.choices, &m.layout, &why);
+  if (x == DType::bf16)
+    m.bgemm = m.layout.bgemm;
+  else
+    m.qgemm = m.layout.qgemm;
+  if (lowered && !m.qgemm && !m.bgemm) return unsupported("{}: {} with {} weights: {}", q.node->op, name_of(x), format->name, packed ? "no kernel for this pair" : why);
+  b->why = std::move(why);
   m.wide = x == DType::q16_rows;
   if (!lowered) m.gemm = &select_gemm(isa);
   m.row_tile = m.qgemm ? (m.wide ? m.qgemm->row_tile_wide : m.qgemm->row_tile) : m.bgemm ? m.bgemm->row_tile : m.gemm->row_tile;

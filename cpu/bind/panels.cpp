@@ -38,7 +38,7 @@ void pack_piece(const void* user, const std::byte* source, int64_t piece, std::b
     std::byte* panel = panels + static_cast<size_t>(i) * l.panel_bytes();
     if (l.qgemm)
       l.qgemm->pack(rows, row_bytes, valid, l.k, panel);
-    else if (l.pairs)
+    else if (l.bgemm)
       bgemm_pack(rows, row_bytes, valid, l.k, panel);
     else
       gemm_pack(l.dtype, rows, row_bytes, valid, l.k, panel);
@@ -61,21 +61,24 @@ size_t PanelLayout::row_bytes() const { return static_cast<size_t>(row_bytes_of(
 
 std::string PanelLayout::name() const {
   if (qgemm) return fmt::format("qgemm {}", qgemm->name);
-  return fmt::format("{}16 {}", pairs ? "pairs" : "panels", name_of(dtype));  // the same bytes for every instruction set
+  return fmt::format("{}16 {}", bgemm ? "pairs" : "panels", name_of(dtype));  // the same bytes for every instruction set
 }
 
 bool takes_lowered(DType weight, int64_t k, IsaSet isa) {
   return select_qgemm(weight, k, isa, nullptr) != nullptr || select_bgemm(weight, k, isa, nullptr) != nullptr;
 }
 
-bool panel_layout(DType weight, int64_t k, bool lowered, IsaSet isa, PanelLayout* out) {
-  *out = {};
-  out->dtype = weight;
-  out->k = k;
-  if (!lowered) return gemm_packs(weight);
-  out->qgemm = select_qgemm(weight, k, isa, nullptr);
-  out->pairs = select_bgemm(weight, k, isa, nullptr) != nullptr;
-  return out->qgemm != nullptr || out->pairs;
+bool panel_layout(const Operand& w, bool lowered, IsaSet isa, Choices* choices, PanelLayout* out, std::string* why) {
+  const size_t rank = w.dims.size();
+  *out = {.dtype = w.dtype, .outputs = w.dims[rank - 2].times, .k = w.dims[rank - 1].times};
+  for (size_t i = 0; i + 2 < rank; ++i) out->matrices *= w.dims[i].times;
+  if (!lowered) return gemm_packs(w.dtype);
+  if (w.dtype == DType::bf16)
+    out->bgemm = select_bgemm(w.dtype, out->k, isa, why);
+  else
+    out->qgemm = select_qgemm(w.dtype, out->k, isa, why);
+  if (out->qgemm != nullptr && choices != nullptr) out->qgemm = measured_qgemm(*out->qgemm, out->outputs, out->k, isa, *choices, why);
+  return out->qgemm != nullptr || out->bgemm != nullptr;
 }
 
 Packing packing_of(const PanelLayout& layout, int input) {

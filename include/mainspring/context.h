@@ -50,7 +50,7 @@ class MAINSPRING_API Reader {
   virtual Result<void> read(std::string_view path, uint64_t offset, std::span<std::byte> out) = 0;
 };
 
-/// Where derived data is kept between starts: packed weights of a model, a few values each, each about as large as the model's file.
+/// Where derived data is kept between starts: packed weights of a model and which kernels measured fastest, a few values each, each about as large as the model's file.
 /// What is stored is checked when it comes back; a cache that loses or mixes up values costs time and nothing else. Thread-safe.
 class MAINSPRING_API Cache {
  public:
@@ -77,7 +77,7 @@ struct ContextOptions {
   void* log_user = nullptr;
   Level log_level = Level::info;
   std::string cpu_isa{};           ///< caps the instruction set like MAINSPRING_CPU_ISA; empty: what the processor has
-  std::string cache_folder{};      ///< an existing folder for packed weights: the next start maps them, and processes share their pages. Empty: none
+  std::string cache_folder{};      ///< an existing folder for packed weights and measured kernels: the next start maps them, and processes share their pages. Empty: none
   uint64_t cache_folder_limit = uint64_t{32} << 30;  ///< bytes of our files there; beyond it the longest unused go. Files of others are not counted, nor touched
   Cache* cache = nullptr;          ///< the host's own, used in place of the folder
 };

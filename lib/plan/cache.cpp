@@ -1,4 +1,4 @@
-// The file: head (kHeadBytes), index (key, then an item for each matrix), panels, each at a multiple of 64. Little-endian like the machines that map it.
+// The file: head (kHeadBytes), index (key, an item for each matrix, the choices), panels, each at a multiple of 64. Little-endian like the machines that map it.
 //
 // What is checked: head and index have a checksum of all their bytes. A checksum of all panels would read the file once more before the first
 // token, and a line of every page takes a fifth of a second start; so of each panel's bytes one cache line of every 64 KiB is, which is also as much as the
@@ -21,10 +21,10 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "panels are in the machine's order");
 
-constexpr std::string_view kMagic = "MSPLAN02";  // the last digits: version of this layout
+constexpr std::string_view kMagic = "MSPLAN03";  // the last digits: version of this layout
 constexpr std::string_view kOurs = kMagic.substr(0, 6), kSuffix = ".panels";
 constexpr size_t kHeadBytes = 64, kAlign = 64, kPage = 4096, kStride = 65536, kLine = 64;
-constexpr uint64_t kMostItems = 1 << 20;
+constexpr uint64_t kMostItems = 1 << 20, kMostTimes = 1 << 10;
 
 /// Not against malice: finds accidents. Words are mixed by an odd multiplier and a rotation.
 uint64_t hash(std::span<const std::byte> bytes, uint64_t h = 0x9e3779b97f4a7c15u) {
@@ -61,13 +61,41 @@ bool take_text(ByteReader& in, std::string_view& out) {
   return true;
 }
 
+std::string written(const MeasuredChoices::Answers& answers) {
+  std::string out;
+  append(out, answers.size());
+  for (const auto& [key, ns] : answers) {
+    append(out, key);
+    append(out, ns.size());
+    for (const int64_t t : ns) append(out, static_cast<uint64_t>(t));
+  }
+  return out;
+}
+
+bool take_answers(ByteReader& in, MeasuredChoices::Answers& answers) {
+  uint64_t count = 0;
+  if (!in.try_read(count) || count > kMostItems) return false;
+  for (uint64_t i = 0; i < count; ++i) {
+    std::string_view key;
+    uint64_t n = 0;
+    if (!take_text(in, key) || !in.try_read(n) || n > kMostTimes) return false;
+    std::vector<int64_t>& ns = answers[std::string(key)];
+    for (uint64_t k = 0; k < n; ++k) {
+      int64_t t = 0;
+      if (!in.try_read(t) || t < 1) return false;
+      ns.push_back(t);
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 /// The model's part of the key must not cost a reading of the file: a mapped file's inode, size and times change whenever it is written or replaced.
 /// Bytes that come from the host have no such stamp; all of them are read, at the speed of memory.
-std::unique_ptr<PlanCache> PlanCache::open(const Context& context, std::span<const std::shared_ptr<ByteSource>> sources, std::string_view device) {
+std::unique_ptr<PlanCache> PlanCache::open(const Context& context, std::span<const std::shared_ptr<ByteSource>> sources, const ProviderInfo& provider) {
   if (context.options().cache == nullptr && context.options().cache_folder.empty()) return nullptr;
-  std::unique_ptr<PlanCache> cache(new PlanCache(context));
+  std::unique_ptr<PlanCache> cache(new PlanCache(context, provider.machine));
   std::string model, paths;
   for (const auto& source : sources) {
     cache->sources_.push_back(source->bytes());
@@ -75,8 +103,8 @@ std::unique_ptr<PlanCache> PlanCache::open(const Context& context, std::span<con
     model += ' ';
     paths += source->path() + '\n';
   }
-  cache->key_ = fmt::format("mainspring {} | {} | {} | {}", MAINSPRING_VERSION, MAINSPRING_KERNEL_STAMP, device, model);
-  cache->file_name_ = fmt::format("{:016x}{}", hash(fmt::format("{}{}", paths, device)), kSuffix);
+  cache->key_ = fmt::format("mainspring {} | {} | {} | {}", MAINSPRING_VERSION, MAINSPRING_KERNEL_STAMP, provider.device, model);
+  cache->file_name_ = fmt::format("{:016x}{}", hash(fmt::format("{}{}", paths, provider.device)), kSuffix);
   cache->load();
   return cache;
 }
@@ -132,6 +160,9 @@ bool PlanCache::read_index(std::span<const std::byte> file) {
     item.bytes = file.subspan(static_cast<size_t>(offset), static_cast<size_t>(bytes));
     items_.insert_or_assign(std::string(name), item);
   }
+  MeasuredChoices::Answers answers;
+  if (!take_answers(in, answers)) return false;
+  choices_.add(std::move(answers));
   return true;
 }
 
@@ -154,7 +185,9 @@ void PlanCache::store(std::vector<Entry> entries) {
   for (const auto& [name, item] : items_)
     if (item.state != Item::State::bad) all[name] = item.bytes;
   for (const Entry& e : entries) all[e.name] = e.bytes;
-  size_t index_bytes = 8 + key_.size();
+  const MeasuredChoices::Answers answers = choices_.answers();
+  const std::string choices = written(answers);
+  size_t index_bytes = 8 + key_.size() + choices.size();
   for (const auto& [name, bytes] : all) index_bytes += 8 + name.size() + 24;
   std::string index;
   append(index, key_);
@@ -168,6 +201,7 @@ void PlanCache::store(std::vector<Entry> entries) {
     append(index, old ? known->second.check : sample(bytes));
     at = round_up(at + bytes.size(), kAlign);
   }
+  index += choices;
   std::string head(kMagic);
   for (const uint64_t v : {at, uint64_t{index.size()}, uint64_t{all.size()}, hash(std::as_bytes(std::span(index)), at ^ all.size())}) append(head, v);
   head.resize(kHeadBytes);
@@ -195,7 +229,7 @@ void PlanCache::store(std::vector<Entry> entries) {
     if (const int removed = remove_files(options.cache_folder, old); removed > 0)
       log(context_, Level::info, "plan cache: {} files that were not used for long are removed", removed);
   }
-  log(context_, Level::info, "plan cache: {} matrices, {} bytes kept", all.size(), at);
+  log(context_, Level::info, "plan cache: {} matrices, {} choices, {} bytes kept", all.size(), answers.size(), at);
   items_.clear();  // another plan of this model adds to what was written now
   file_.reset();
   load();

@@ -168,7 +168,7 @@ Result<void> Planner::bind() {
     std::vector<Operand> in, out;
     for (int i = 0; i < op->max_in; ++i) in.push_back(operand(static_cast<size_t>(i) < n.in.size() ? n.in[static_cast<size_t>(i)] : kNone));
     for (ValueId v : n.out) out.push_back(operand(v));
-    const BindRequest request{&n, op, in, out, graph().symbols, plan.options.exact, plan.options.workers, plan.options.max_sequences, plan.options.max_context};
+    const BindRequest request{&n, op, in, out, graph().symbols, plan.options.exact, plan.options.workers, plan.options.max_sequences, plan.options.max_context, store.cache != nullptr ? &store.cache->choices() : nullptr};
     const Node* node = &n;
     if (is_view(graph(), plan.placements, n)) {
       KernelBinding none;
@@ -232,7 +232,7 @@ bool Planner::proved(const Packing& packing, const Value& weight, const std::str
 void Planner::keep() {
   if (store.cache == nullptr || plan.options.dry) return;
   std::vector<PlanCache::Entry> entries;
-  bool fresh = false;
+  bool fresh = store.cache->choices().take_news();
   for (const auto& p : plan.panels) {
     if (p->kept_as.empty()) continue;
     entries.push_back({p->kept_as, {p->data, p->bytes}});

@@ -66,7 +66,7 @@ Result<Model> open_source(std::shared_ptr<ByteSource> source, const Context& con
     impl->facts.vocabulary = static_cast<int64_t>(tokens->count);
   }
   MAINSPRING_TRY(impl->provider, make_default_provider(context));
-  if (!options.vocabulary_only) impl->panels.cache = PlanCache::open(context, impl->file.sources, impl->provider->info().device);
+  if (!options.vocabulary_only) impl->panels.cache = PlanCache::open(context, impl->file.sources, impl->provider->info());
   return Model(std::shared_ptr<const Model::Impl>(std::move(impl)));
 }
 

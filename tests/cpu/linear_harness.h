@@ -33,6 +33,16 @@ inline IsaSet machine() {
 #endif
 }
 
+/// Every capped set that this machine has: each selects other kernels.
+inline std::vector<IsaSet> isa_sets() {
+  std::vector<IsaSet> sets;
+  for (int i = 0; i < kIsas; ++i) {
+    const IsaSet s = *cap(machine(), name_of(static_cast<Isa>(i)));
+    if (sets.empty() || !(sets.back() == s)) sets.push_back(s);
+  }
+  return sets;
+}
+
 /// Kernels of a table that this machine can run (in the emulated build: all).
 template <class Kernel>
 std::vector<const Kernel*> usable(std::span<const Kernel> table) {
@@ -158,24 +168,17 @@ inline Tensor ints(std::vector<int64_t> dims, const std::vector<int32_t>& values
   return t;
 }
 
-inline Tensor quantised(const Tensor& x, int64_t gap = 0) {
+inline Tensor quantised(const Tensor& x, int64_t gap = 0, DType rows = DType::q8_rows) {
   Tensor t = x;
-  t.dtype = DType::q8_rows;
+  t.dtype = rows;
   t.gap = gap;
   t.allocate();
-  for (int64_t r = 0; r < x.rows(); ++r) quantise_q8_rows(x.at<float>(r), x.row_elements(), 1, x.row_elements(), t.row(r));
+  for (int64_t r = 0; r < x.rows(); ++r) quantise_row(rows, x.at<float>(r), x.row_elements(), t.row(r));
   return t;
 }
 
 /// Rows rounded to bf16, `gap` elements apart.
-inline Tensor rounded(const Tensor& x, int64_t gap = 0) {
-  Tensor t = x;
-  t.dtype = DType::bf16;
-  t.gap = gap;
-  t.allocate();
-  for (int64_t r = 0; r < x.rows(); ++r) quantise_row(DType::bf16, x.at<float>(r), x.row_elements(), t.row(r));
-  return t;
-}
+inline Tensor rounded(const Tensor& x, int64_t gap = 0) { return quantised(x, gap, DType::bf16); }
 
 /// What the default arithmetic makes of activations where a kernel takes it.
 inline Tensor lowered(DType weight, const Tensor& x, int64_t gap = 0) { return weight == DType::bf16 ? rounded(x, gap) : quantised(x, gap); }
@@ -216,7 +219,7 @@ inline Dims dims_of(const Tensor& t) {
 class Bound {
  public:
   Bound(cpu::Binder binder, std::string op, Attrs attrs, std::vector<Tensor> in, std::vector<Tensor> out, IsaSet isa, bool exact = false,
-        int workers = 2)
+        int workers = 2, Choices* choices = nullptr)
       : in_(std::move(in)), out_(std::move(out)), workers_(workers) {
     node_.op = std::move(op);
     node_.attrs = std::move(attrs);
@@ -229,6 +232,7 @@ class Bound {
     q.out = results_;
     q.exact = exact;
     q.workers = workers;
+    q.choices = choices;
     auto bound = binder(q, isa);
     if (!bound) {
       error_ = bound.error().message;

@@ -12,16 +12,6 @@ using namespace kernel_test;
 
 constexpr DType kLowered[] = {DType::q4_0, DType::q4_1, DType::q5_0, DType::q8_0, DType::q2_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4, DType::bf16};
 
-/// Every capped set that this machine has: each selects other kernels.
-std::vector<IsaSet> isa_sets() {
-  std::vector<IsaSet> sets;
-  for (int i = 0; i < kIsas; ++i) {
-    const IsaSet s = *cap(machine(), name_of(static_cast<Isa>(i)));
-    if (sets.empty() || !(sets.back() == s)) sets.push_back(s);
-  }
-  return sets;
-}
-
 /// Output row `row` of `b` (m values) against x row `xr` times rows of w from `first`.
 void check_row(const float* y, const std::vector<float>& x, const Tensor& w, int64_t first, int64_t m, const float* bias) {
   double total = 0;
@@ -209,9 +199,10 @@ TEST(LinearBind, one_row_of_a_large_matrix_falls_into_tiles_to_share) {
 TEST(LinearBind, pieces_of_a_packing_read_the_source_once) {
   for (const DType t : {DType::q8_0, DType::q4_k, DType::f16, DType::bf16}) {
     cpu::PanelLayout layout;
-    ASSERT_TRUE(cpu::panel_layout(t, 1024, cpu::takes_lowered(t, 1024, machine()), machine(), &layout));
-    layout.outputs = 1003;
-    layout.matrices = 2;
+    Operand w;
+    w.dtype = t;
+    w.dims = {2, 1003, 1024};
+    ASSERT_TRUE(cpu::panel_layout(w, cpu::takes_lowered(t, 1024, machine()), machine(), nullptr, &layout));
     const Packing p = cpu::packing_of(layout, 1);
     EXPECT_GT(p.pieces, 1);
     size_t at = 0;

@@ -39,6 +39,21 @@ TEST(QgemmSelect, BestFirstAndScalarForEveryFormat) {
   }
 }
 
+TEST(QgemmSelect, PeersAreOfOneClass) {
+  const auto names = [](DType weight, IsaSet isa) {
+    std::string out;
+    for (const QgemmKernel* k : qgemm_peers(*select_qgemm(weight, 256, isa, nullptr), 256, isa)) out += std::string(out.empty() ? "" : " ") + name_of(k->isa);
+    return out;
+  };
+  const IsaSet all{(1u << kIsas) - 1}, no_tiles = all.without(Isa::amx), avx2 = IsaSet{}.with(Isa::avx2);
+  EXPECT_EQ(names(DType::q4_k, all), "amx avx512vnni avxvnni avx2");
+  EXPECT_EQ(names(DType::q8_0, all), "amx avx512vnni avxvnni") << "avx2 adds no offset to signed codes";
+  EXPECT_EQ(names(DType::iq4_xs, no_tiles), "avx512vnni avxvnni");
+  EXPECT_EQ(names(DType::q8_0, avx2.with(Isa::avxvnni)), "avxvnni");
+  EXPECT_EQ(names(DType::q4_0, avx2), "avx2");
+  EXPECT_EQ(names(DType::q4_0, IsaSet{}), "scalar");
+}
+
 // Rows that meet every rule of q8_rows.h: ties, zero blocks, tiny and huge values, infinities, NaN anywhere.
 std::vector<float> awkward_rows(int64_t rows, int64_t k) {
   std::mt19937 rng(11);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every verb of the command on a small model: results, exit codes, one line of error. `command_line_test.py COMMAND MODEL`"""
-import json, os, pathlib, signal, struct, subprocess, sys, tempfile, time
+import json, os, pathlib, re, signal, struct, subprocess, sys, tempfile, time
 
 COMMAND, MODEL = sys.argv[1:3]
 failed = 0
@@ -128,6 +128,18 @@ def bench_info_explain():
     assert r["architecture"] == "llama" and r["supported"] and r["memory"]["total"] > 0 and r["vocabulary_size"] == 258 and len(r["tensors"]) == 20, r
     assert run("info", MODEL)[0] == 0
     assert any("attention" in n["op"] for n in document("explain", MODEL))
+
+
+@case
+def explain_tells_what_was_measured():
+    with tempfile.TemporaryDirectory() as d:
+        cold, warm = (document("explain", MODEL, "--cache", d) for _ in range(2))
+        assert warm == cold
+        for n in cold:
+            # amx, avx512vnni, avxvnni: each has a kernel below it that gives the same bits. What glu_linear takes must go together, so it may measure and not say so.
+            if n["kernel"].startswith("qgemm.a") and "avx2" not in n["kernel"] and n["op"] == "linear":
+                assert re.search(r"measured: \w+ \d+\.\d\dx \w+ with 1 row, \d+\.\d\dx \w+ with \d+$", n["why"]), n
+        assert not any("measured" in n["why"] for n in document("explain", MODEL))
 
 
 @case

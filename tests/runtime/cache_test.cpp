@@ -14,6 +14,7 @@
 #include "core/buffer.h"
 #include "core/checked.h"
 #include "core/folder.h"
+#include "cpu/isa.h"
 #include "runtime/model_impl.h"
 #include "runtime/runner.h"
 
@@ -31,13 +32,18 @@ class PlanCaches : public testing::Test {
   }
   ~PlanCaches() override { fs::remove_all(folder_); }
 
-  /// The logits of a new Model, and in `packed_` how many matrices were packed for it.
+  /// The logits of a new Model, in `packed_` how many matrices were packed for it, in `measured_` how many choices.
   Rows run(const ContextOptions& options) {
     const Model model = open_file(bytes_, options);
     Session session = open_session(model, {.max_context = 64, .max_output_rows = 64, .threads = 2});
     const auto plan = compile(*model.impl(), {false, 2, 1, 64, false}, 64, 64);
     packed_ = total_ = 0;
     for (const auto& p : (*plan)->panels) ++total_, packed_ += !p->from_cache;
+    const auto& cache = model.impl()->panels.cache;
+    measured_ = cache == nullptr ? 0 : cache->choices().measured();
+    layouts_.clear();
+    for (const PlannedNode& n : (*plan)->nodes)
+      for (const std::string& layout : n.layouts) layouts_ += layout + '\n';
     return feed(session, ids(20, model.vocabulary_size()));
   }
   Rows run() { return run({.cache_folder = folder_}); }
@@ -62,6 +68,10 @@ class PlanCaches : public testing::Test {
   std::string bytes_, folder_;
   Rows expected_;
   size_t packed_ = 0, total_ = 0;
+  int measured_ = 0;
+  std::string layouts_;
+  /// Whether several kernels could do the model's matrices.
+  const bool choice_ = detect_isa().has(Isa::avxvnni) || detect_isa().has(Isa::avx512vnni);
 };
 
 TEST_F(PlanCaches, TheSecondStartPacksNothingAndHasTheSameBits) {
@@ -76,7 +86,7 @@ TEST_F(PlanCaches, TheSecondStartPacksNothingAndHasTheSameBits) {
 TEST_F(PlanCaches, ADamagedFileIsReplaced) {
   run();
   const std::string path = the_file(), good = read(path);
-  std::vector<std::string> bad = {"", "MSPLAN02", good.substr(0, 64), good.substr(0, good.size() / 2), good.substr(0, good.size() - 1), good + "x"};
+  std::vector<std::string> bad = {"", "MSPLAN03", good.substr(0, 64), good.substr(0, good.size() / 2), good.substr(0, good.size() - 1), good + "x"};
   for (const size_t at : {size_t{0}, size_t{9}, size_t{17}, size_t{25}, size_t{33}, size_t{70}, size_t{200}}) bad.push_back(good), bad.back()[at] ^= 0x40;
   for (size_t at = 4096; at < good.size(); at += 4096) {  // lost stretches, wherever they begin
     const size_t n = std::min<size_t>(65536, good.size() - at);
@@ -91,6 +101,47 @@ TEST_F(PlanCaches, ADamagedFileIsReplaced) {
     EXPECT_EQ(packed_, 0u) << "damage " << i;
   }
   EXPECT_GE(replaced, 13u);
+}
+
+TEST_F(PlanCaches, TheSecondStartMeasuresNothing) {
+  run({});
+  EXPECT_EQ(measured_, 0) << "nothing is measured that could not be kept";
+  run();
+  EXPECT_EQ(measured_ > 0, choice_);
+  const int all = measured_;
+  const std::string layouts = layouts_, path = the_file(), good = read(path);
+  run();
+  EXPECT_EQ(measured_, 0);
+  EXPECT_EQ(layouts_, layouts);
+  const size_t at = good.find("qgemm q4_0 k ");
+  if (!choice_) return;
+  ASSERT_NE(at, good.npos);
+  for (const size_t byte : {at, at + 40}) {  // the question, the times
+    std::string bad = good;
+    bad[byte] ^= 1;
+    write(path, bad);
+    EXPECT_TRUE(same_bits(run(), expected_));
+    EXPECT_EQ(measured_, all);
+    run();
+    EXPECT_EQ(measured_, 0);
+  }
+}
+
+TEST_F(PlanCaches, ChoicesAreKeptWhereNoPanelIsNew) {
+  run();
+  const Choices::Question question{"asked by a test", 2, 1, 64, std::byte{}, [](const void*, int, int, std::byte*) {}, nullptr};
+  const auto ask = [&] {
+    const Model model = open_file(bytes_, {.cache_folder = folder_});
+    PlanCache& cache = *model.impl()->panels.cache;
+    EXPECT_EQ(cache.choices().choose(question).ns.size(), 2u);
+    const auto plan = *compile(*model.impl(), {false, 2, 1, 64, false}, 64, 64);
+    for (const auto& p : plan->panels) EXPECT_TRUE(p->from_cache);
+    return cache.choices().measured();
+  };
+  EXPECT_EQ(ask(), 1);
+  EXPECT_EQ(ask(), 0);
+  run();
+  EXPECT_EQ(packed_, 0u);
 }
 
 TEST_F(PlanCaches, AnotherModelsFileIsNotTaken) {
@@ -114,6 +165,7 @@ TEST_F(PlanCaches, AFileThatOthersMayWriteIsNotTaken) {
 
 TEST_F(PlanCaches, AFolderThatCannotBeWrittenIsNoError) {
   EXPECT_TRUE(same_bits(run({.cache_folder = folder_ + "/none"}), expected_));
+  EXPECT_EQ(measured_ > 0, choice_);
   EXPECT_TRUE(same_bits(run({.cache_folder = "/proc"}), expected_));
 }
 

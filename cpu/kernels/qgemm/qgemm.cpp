@@ -123,6 +123,20 @@ const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string
   return nullptr;
 }
 
+int qgemm_numerics(const QgemmKernel& kernel) {
+  const bool signed_codes = kernel.weight == DType::q8_0 || kernel.weight == DType::iq4_nl || kernel.weight == DType::iq4_xs;
+  return signed_codes && kernel.isa != Isa::scalar && kernel.isa != Isa::avx2 ? 1 : 0;
+}
+
+std::vector<const QgemmKernel*> qgemm_peers(const QgemmKernel& first, int64_t k, IsaSet isa) {
+  std::vector<const QgemmKernel*> peers = {&first};
+  for (const QgemmKernel& kernel : kKernels)
+    if (&kernel != &first && kernel.weight == first.weight && kernel.isa != Isa::scalar && isa.has(kernel.isa) && k % kernel.k_multiple == 0 &&
+        qgemm_numerics(kernel) == qgemm_numerics(first))
+      peers.push_back(&kernel);
+  return peers;
+}
+
 QuantizeRow select_quantize(DType rows, IsaSet isa) {
   if (rows == DType::bf16) return {isa.has(Isa::avx2) ? quantize_bf16_avx2 : quantize_scalar<DType::bf16>};
   if (rows == DType::q16_rows) return {isa.has(Isa::avx2) ? quantize_q16_avx2 : quantize_scalar<DType::q16_rows>};

@@ -14,6 +14,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cpu/isa.h"
 #include "cpu/kernels/qgemm/qgemm_args.h"
@@ -47,6 +48,14 @@ std::span<const QgemmKernel> qgemm_kernels();
 
 /// The best kernel for this weight format, k and machine, or null. `why` (may be null) tells why better ones, or all, declined.
 const QgemmKernel* select_qgemm(DType weight, int64_t k, IsaSet isa, std::string* why);
+
+/// `first` and the others that give the same bits and that this machine has, in the table's order. The scalar kernel is no peer: it is never faster.
+///
+/// Integer sums are exact and the f32 sequence is that of the format, whatever the registers. But VNNI, and the tiles, multiply unsigned codes: where a
+/// format's are signed they add 128, which the sums give back in f32 in a place of its own. So signed formats have two classes, the others one.
+std::vector<const QgemmKernel*> qgemm_peers(const QgemmKernel& first, int64_t k, IsaSet isa);
+/// The class: kernels of one format give equal bits when it is equal.
+int qgemm_numerics(const QgemmKernel& kernel);
 
 /// A quantiser of rows, and of parts of rows.
 struct QuantizeRow {

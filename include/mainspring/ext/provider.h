@@ -90,6 +90,30 @@ struct Packing {
   std::pair<size_t, size_t> (*reads)(const void* user, int64_t piece) = nullptr;
 };
 
+/// Several kernels can do a node, with the same bits: which is fastest on this machine? The planner answers, where it has a cache to keep the answer in.
+/// Thread-safe.
+class MAINSPRING_API Choices {
+ public:
+  struct Question {
+    std::string key;             ///< all that the answer depends on but for the machine and the build: kernels, formats, extents
+    int kernels = 0;             ///< the first is the one to take unless another is clearly faster
+    int loads = 1;               ///< kinds of work that it will do, such as one row and many; fast at one and slow at another is not better
+    size_t memory = 0;           ///< bytes for `run`, aligned to 64, every one `fill`
+    std::byte fill{};
+    /// Does the work once, on the calling thread, in about 10 to 100 µs.
+    void (*run)(const void* user, int kernel, int load, std::byte* memory) = nullptr;
+    const void* user = nullptr;  ///< read during choose() only
+  };
+  struct Choice {
+    int kernel = 0;
+    std::vector<int64_t> ns;     ///< [kernels, loads]; empty: nothing was measured
+  };
+  virtual ~Choices() = default;
+  /// The first time a key is asked about: takes about a millisecond, or none where this Model has spent its budget. Else, and in later starts,
+  /// answers from memory.
+  virtual Choice choose(const Question& question) = 0;
+};
+
 struct BindRequest {
   const Node* node = nullptr;
   const OpDef* op = nullptr;
@@ -100,6 +124,7 @@ struct BindRequest {
   int workers = 1;               ///< how many may run tiles
   int32_t max_sequences = 1;
   int64_t max_context = 0;       ///< positions a sequence may have
+  Choices* choices = nullptr;    ///< null: a provider takes what its own order says
 };
 
 /// What a provider answers. Phase 1 (`bind`): kernel, packings, scratch. Phase 2 (`finish`): steps, once packings and scratch have addresses.
@@ -118,7 +143,8 @@ struct KernelBinding {
 
 struct ProviderInfo {
   std::string name;              ///< "cpu"
-  std::string device;            ///< "x86-64 avx2 fma f16c"
+  std::string device;            ///< "x86-64 avx2 fma f16c": what panels depend on
+  std::string machine{};         ///< "GenuineIntel 6-207-2 L2 2048": what else times depend on
 };
 
 /// Where a list of steps stands: made by a provider for one session, kept over pauses.
