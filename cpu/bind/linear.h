@@ -29,7 +29,7 @@ struct PanelLayout {
 };
 
 /// The layout that a linear layer on this weight would pack, where it packs one: with `lowered` activations the panels of the best qgemm or bgemm,
-/// else float panels. False when it reads the source rows (block formats with f32 activations).
+/// else float panels. False when it reads the source rows (block formats with f32 activations, and formats of codes).
 bool panel_layout(DType weight, int64_t k, bool lowered, IsaSet isa, PanelLayout* out);
 
 /// The packing of operand `input` into that layout.

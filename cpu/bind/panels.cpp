@@ -75,7 +75,7 @@ bool panel_layout(DType weight, int64_t k, bool lowered, IsaSet isa, PanelLayout
   if (!lowered) return gemm_packs(weight);
   out->qgemm = select_qgemm(weight, k, isa, nullptr);
   out->pairs = select_bgemm(weight, k, isa, nullptr) != nullptr;
-  return out->qgemm != nullptr || out->pairs;
+  return (out->qgemm != nullptr && !out->qgemm->codes) || out->pairs;
 }
 
 Packing packing_of(const PanelLayout& layout, int input) {
