@@ -17,10 +17,10 @@ int nibble(const uint8_t* p, int i) { return p[i / 2] >> 4 * (i % 2) & 15; }
 void put_signed(uint64_t row, unsigned signs, uint64_t middle, uint8_t* codes) {
   store_octet(middle * kOnes + row - 2 * (row & kBitMasks.row[signs]), codes);
 }
-/// iq1: codes[j] = 8 * (1 + signed byte j of row) + (2 or 0), so that 9 is nothing.
-void put_shifted(uint64_t row, bool down, uint8_t* codes) {
+/// iq1: codes[j] = 8 * (1 + signed byte j of row) + 2, or + 0 where the shift is down (1, not 0), so that 9 is nothing.
+void put_shifted(uint64_t row, unsigned down, uint8_t* codes) {
   const uint64_t digits = (row ^ 0x80 * kOnes) - 0x7f * kOnes;  // 0, 1, 2
-  store_octet(8 * digits + (down ? 0 : 2 * kOnes), codes);
+  store_octet(8 * digits + 2 * kOnes - down * 2 * kOnes, codes);
 }
 
 }  // namespace
@@ -30,9 +30,9 @@ void split_iq2_xxs(const void* block, uint8_t* codes, float* scales) {
   const float d = f16_to_f32(b.d);
   for (int g = 0; g < 8; ++g) {
     const Le16* q = b.qs + 4 * g;
-    const uint32_t aux = bits_of(q[2]) | static_cast<uint32_t>(bits_of(q[3])) << 16;
+    uint32_t aux = bits_of(q[2]) | static_cast<uint32_t>(bits_of(q[3])) << 16;
     scales[g] = d * (0.5f + static_cast<float>(aux >> 28)) * 0.25f;
-    for (int o = 0; o < 4; ++o) put_signed(kGridIq2Xxs.row[q[o / 2].byte[o % 2]], kSignBytes.row[aux >> 7 * o & 127], 43, codes + 32 * g + 8 * o);
+    for (int o = 0; o < 4; ++o, aux >>= 7, codes += 8) put_signed(kGridIq2Xxs.row[q[o / 2].byte[o % 2]], kSignBytes.row[aux & 127], 43, codes);
   }
 }
 
@@ -50,9 +50,9 @@ void split_iq2_s(const void* block, uint8_t* codes, float* scales) {
   const auto& b = *static_cast<const BlockIQ2_S*>(block);
   const float d = f16_to_f32(b.d);
   for (int j = 0; j < 16; ++j) scales[j] = d * (0.5f + static_cast<float>(nibble(b.scales, j))) * 0.25f;
-  for (int i = 0; i < 32; ++i) {
-    const int index = b.qs[i] | (b.qh[i / 4] >> 2 * (i % 4) & 3) << 8;
-    put_signed(kGridIq2S.row[index], b.signs[i], 43, codes + 8 * i);
+  for (int g = 0; g < 8; ++g) {
+    int h = b.qh[g];
+    for (int i = 4 * g; i < 4 * g + 4; ++i, h >>= 2) put_signed(kGridIq2S.row[b.qs[i] | (h & 3) << 8], b.signs[i], 43, codes + 8 * i);
   }
 }
 
@@ -60,12 +60,11 @@ void split_iq3_xxs(const void* block, uint8_t* codes, float* scales) {
   const auto& b = *static_cast<const BlockIQ3_XXS*>(block);
   const float d = f16_to_f32(b.d);
   for (int g = 0; g < 8; ++g) {
-    const uint32_t aux = word32(b.aux + 4 * g);
+    uint32_t aux = word32(b.aux + 4 * g);
     scales[g] = d * (0.5f + static_cast<float>(aux >> 28)) * 0.5f;
-    for (int o = 0; o < 4; ++o) {
-      const uint8_t* quads = b.qs + 8 * g + 2 * o;
-      const uint64_t row = kGridIq3Xxs.row[quads[0]] | uint64_t{kGridIq3Xxs.row[quads[1]]} << 32;
-      put_signed(row, kSignBytes.row[aux >> 7 * o & 127], 62, codes + 32 * g + 8 * o);
+    for (int i = 4 * g; i < 4 * g + 4; ++i, aux >>= 7) {
+      const uint64_t row = kGridIq3Xxs.row[b.qs[2 * i]] | uint64_t{kGridIq3Xxs.row[b.qs[2 * i + 1]]} << 32;
+      put_signed(row, kSignBytes.row[aux & 127], 62, codes + 8 * i);
     }
   }
 }
@@ -73,18 +72,24 @@ void split_iq3_xxs(const void* block, uint8_t* codes, float* scales) {
 void split_iq3_s(const void* block, uint8_t* codes, float* scales) {
   const auto& b = *static_cast<const BlockIQ3_S*>(block);
   const float d = f16_to_f32(b.d);
-  for (int g = 0; g < 8; ++g) scales[g] = d * static_cast<float>(1 + 2 * nibble(b.scales, g));
-  const auto quad = [&](int q) -> uint64_t { return kGridIq3S.row[b.qs[q] | (b.qh[q / 8] >> q % 8 & 1) << 8]; };
-  for (int i = 0; i < 32; ++i) put_signed(quad(2 * i) | quad(2 * i + 1) << 32, b.signs[i], 15, codes + 8 * i);
+  for (int g = 0; g < 8; ++g) {
+    scales[g] = d * static_cast<float>(1 + 2 * nibble(b.scales, g));
+    int h = b.qh[g];
+    for (int i = 4 * g; i < 4 * g + 4; ++i, h >>= 2) {
+      const uint64_t row = kGridIq3S.row[b.qs[2 * i] | (h & 1) << 8] | uint64_t{kGridIq3S.row[b.qs[2 * i + 1] | (h & 2) << 7]} << 32;
+      put_signed(row, b.signs[i], 15, codes + 8 * i);
+    }
+  }
 }
 
 void split_iq1_s(const void* block, uint8_t* codes, float* scales) {
   const auto& b = *static_cast<const BlockIQ1_S*>(block);
   const float d = f16_to_f32(b.d);
   for (int g = 0; g < 8; ++g) {
-    const int h = bits_of(b.qh[g]);
+    unsigned h = bits_of(b.qh[g]);
+    const unsigned down = h >> 15;
     scales[g] = d * static_cast<float>(2 * (h >> 12 & 7) + 1) * 0.125f;
-    for (int i = 4 * g; i < 4 * g + 4; ++i) put_shifted(kGridIq1.row[b.qs[i] | (h >> 3 * (i % 4) & 7) << 8], h & 0x8000, codes + 8 * i);
+    for (int i = 4 * g; i < 4 * g + 4; ++i, h >>= 3) put_shifted(kGridIq1.row[b.qs[i] | (h & 7) << 8], down, codes + 8 * i);
   }
 }
 
@@ -94,9 +99,10 @@ void split_iq1_m(const void* block, uint8_t* codes, float* scales) {
   for (int w = 0; w < 4; ++w) d_bits |= static_cast<unsigned>(bits_of(b.scales[w]) >> 12) << 4 * w;
   const float d = f16_to_f32(static_cast<uint16_t>(d_bits));
   for (int j = 0; j < 16; ++j) scales[j] = d * static_cast<float>(2 * (bits_of(b.scales[j / 4]) >> 3 * (j % 4) & 7) + 1) * 0.125f;
-  for (int i = 0; i < 32; ++i) {
-    const int h = nibble(b.qh, i);
-    put_shifted(kGridIq1.row[b.qs[i] | (h & 7) << 8], h & 8, codes + 8 * i);
+  for (int j = 0; j < 16; ++j) {
+    const unsigned h = b.qh[j];
+    put_shifted(kGridIq1.row[b.qs[2 * j] | (h & 7) << 8], h >> 3 & 1, codes + 16 * j);
+    put_shifted(kGridIq1.row[b.qs[2 * j + 1] | (h & 0x70) << 4], h >> 7, codes + 16 * j + 8);
   }
 }
 

@@ -1,7 +1,9 @@
 // Internal to lib/quant: eight codes of a byte each at a time. Nothing here carries from byte to byte.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 
 #include "quant/iq_grids.h"
 
@@ -19,13 +21,15 @@ constexpr Grid<uint64_t, 256> make_bit_masks() {
 }
 inline constexpr Grid<uint64_t, 256> kBitMasks = make_bit_masks();
 
-constexpr uint64_t load_octet(const uint8_t* p) {
+inline uint64_t load_octet(const uint8_t* p) {
   uint64_t v = 0;
-  for (int j = 0; j < 8; ++j) v |= uint64_t{p[j]} << 8 * j;
+  if constexpr (std::endian::native == std::endian::little) std::memcpy(&v, p, 8);
+  else for (int j = 0; j < 8; ++j) v |= uint64_t{p[j]} << 8 * j;
   return v;
 }
-constexpr void store_octet(uint64_t v, uint8_t* p) {
-  for (int j = 0; j < 8; ++j) p[j] = static_cast<uint8_t>(v >> 8 * j);
+inline void store_octet(uint64_t v, uint8_t* p) {
+  if constexpr (std::endian::native == std::endian::little) std::memcpy(p, &v, 8);
+  else for (int j = 0; j < 8; ++j) p[j] = static_cast<uint8_t>(v >> 8 * j);
 }
 
 }  // namespace mainspring::inline v0

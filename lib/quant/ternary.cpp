@@ -13,10 +13,14 @@
 namespace mainspring::inline v0 {
 namespace {
 
-constexpr unsigned kPow3[] = {1, 3, 9, 27, 81};
+constexpr uint64_t kPow3[] = {1, 3, 9, 27, 81};
 
-/// Digit n of a tq1_0 byte, 0..2 for every byte.
-int digit(uint8_t byte, int n) { return static_cast<int>((byte * kPow3[n] & 0xff) * 3 >> 8); }
+/// Digit n of each byte of tq1_0, 0..2 for every byte. Every other byte at a time, with room for the products.
+uint64_t digits(uint64_t bytes, int n) {
+  constexpr uint64_t kEven = 0x00ff00ff00ff00ffu;
+  const uint64_t even = (bytes & kEven) * kPow3[n] & kEven, odd = (bytes >> 8 & kEven) * kPow3[n] & kEven;
+  return (3 * even >> 8 & kEven) | (3 * odd & ~kEven);
+}
 
 /// run(first, byte, count, n): elements from `first` on are digit n of `count` bytes from `byte` on (below 48 in qs, else 48 + the index in qh).
 template <class Run>
@@ -54,8 +58,11 @@ void split_tq1_0(const void* block, uint8_t* codes, float* scales) {
   const auto& b = *static_cast<const BlockTQ1_0*>(block);
   std::fill_n(scales, 8, f16_to_f32(b.d));
   each_run([&](int first, int byte, int count, int n) {
-    const uint8_t* from = byte < 48 ? b.qs + byte : b.qh;
-    for (int m = 0; m < count; ++m) codes[first + m] = static_cast<uint8_t>(digit(from[m], n));
+    if (byte == 48) {
+      for (int m = 0; m < 4; ++m) codes[first + m] = static_cast<uint8_t>(digits(b.qh[m], n));
+    } else {
+      for (int m = 0; m < count; m += 8) store_octet(digits(load_octet(b.qs + byte + m), n), codes + first + m);
+    }
   });
 }
 
@@ -77,7 +84,7 @@ bool encode_tq1_0(const float* in, int64_t n, void* blocks) {
     if (!encode_ternary(x, b.d, t)) return false;
     unsigned number[52] = {};  // of five digits, the first the greatest; qh lacks the last
     each_run([&](int first, int byte, int count, int place) {
-      for (int m = 0; m < count; ++m) number[byte + m] += static_cast<unsigned>(t[first + m]) * kPow3[4 - place];
+      for (int m = 0; m < count; ++m) number[byte + m] += static_cast<unsigned>(t[first + m]) * static_cast<unsigned>(kPow3[4 - place]);
     });
     // number / 243 as a fraction of 256, rounded up so that no digit falls short.
     auto fraction = [&](int i) { return static_cast<uint8_t>((number[i] * 256 + 242) / 243); };
