@@ -89,6 +89,7 @@ TEST(LinearBind, lowered_activations) {
       Bound b(cpu::bind_linear, "linear", {}, {lowered(t, floats({11, 512}, 3), 1), weights(t, {75, 512}, 5), vector_of({75}, 6)},
               {output({11, 75}, DType::f32, 3)}, isa);
       ASSERT_TRUE(b.ok()) << b.error();
+      EXPECT_EQ(b.binding().packings.empty(), code_format_of(t) != nullptr) << "formats of codes stay as they are";
       b.run(11);
       check_linear(b);
       check_company(cpu::bind_linear, "linear", {}, b, isa);

@@ -8,12 +8,12 @@
 // Bits do not depend on company: per output and 32-k block, in ascending k, the integer dot product is exact and is followed by one fixed
 // sequence of f32 FMAs on an accumulator that lives over all of k. Row count, position in a tile and panel runs change nothing.
 //
-// Formats of codes times scales (lib/quant/codes.h) have no panels in memory: their source rows are read as they are, and panels of bytes are made of them
-// in the worker's scratch, where they meet all rows of the tile. The same kernels run over these, with the same promise.
+// Formats of codes times scales (lib/quant/codes.h) have no panels in memory: their source rows are read as they are, and panels of bytes are made of
+// them in the worker's scratch, where they meet all rows of the tile. The same kernels run over these, with the same promise.
 //
 // Use: kernel = select_qgemm(dtype, k, isa, &why) at bind time; allocate panel_count(n) * kernel->panel_bytes(k) bytes, 64-byte aligned;
-// kernel->pack each panel (any thread, any order); then (*kernel)(args) from as many threads as there are disjoint tiles of y. Where kernel->codes is not null there is nothing to
-// pack, and args.panels are source rows.
+// kernel->pack each panel (any thread, any order); then (*kernel)(args) from as many threads as there are disjoint tiles of y. Where kernel->codes
+// is not null there is nothing to pack, and args.panels are source rows.
 #pragma once
 
 #include <span>

@@ -92,6 +92,14 @@ struct AsTheyAre {
   }
 };
 
+/// P panels that were just written to scratch: there is nothing behind them to ask memory for.
+struct FromScratch {
+  template <class F, bool wide, int P>
+  static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, NextColumn) {
+    column<F, wide, P>(a, panel, stride, first_output, {nullptr, 0});
+  }
+};
+
 /// P panels that follow each other, made plain in scratch.
 template <class Many>
 struct MadePlain {

@@ -193,4 +193,4 @@ struct Q2K : TwoScales<S, 3> {
   void qgemm_##isa##_##dtype(const QgemmArgs& a) { run<Format<Sums>>(a); }
 /// The same for plain panels of codes up to `max`, with one scale or two for 32 k.
 #define MAINSPRING_QGEMM_RUN_PLAIN(isa, max, scales, Sums) \
-  void qgemm_##isa##_plain##max##x##scales(const QgemmArgs& a) { run_how<FromRows<Sums, max, scales>, AsTheyAre>(a); }
+  void qgemm_##isa##_plain##max##x##scales(const QgemmArgs& a) { run_how<FromRows<Sums, max, scales>, FromScratch>(a); }
