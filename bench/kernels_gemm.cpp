@@ -80,7 +80,7 @@ void run(benchmark::State& state, const Shape& s) {
 void register_gemm() {
   for (const GemmKernel& k : gemm_kernels()) {
     if (!detect_isa().has(k.isa)) continue;
-    for (const DType weight : {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q1_0})  // q1_0: has no qgemm kernel
+    for (const DType weight : {DType::f32, DType::f16, DType::bf16, DType::q4_0, DType::q1_0})
       for (const int64_t rows : {1, 4, 64, 512}) {
         const Shape s{&k, weight, rows, k.isa == Isa::scalar ? 64 : 1024};
         const std::string name = fmt::format("gemm/{}/{}/{}x{}x{}", k.name, name_of(weight), rows, s.outputs, kDepth);

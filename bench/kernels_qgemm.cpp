@@ -23,12 +23,17 @@ constexpr int64_t kTileRows = 64, kTilePanels = 4;
 struct Shape {
   const QgemmKernel* kernel;
   int64_t rows, outputs;
+  /// What a panel comes from: itself, or source rows.
+  size_t panel_bytes() const {
+    const DTypeInfo info = info_of(kernel->weight);
+    return kernel->codes ? static_cast<size_t>(kernel->width * (kDepth / info.block * info.bytes)) : kernel->panel_bytes(kDepth);
+  }
 };
 
 /// Fills the pool with matrices, the same one again and again; how many there are. Any byte 0x20…0x2f makes sound scales in every format
-/// (f16 between 2^-7 and 2^-4), and the kernels' speed does not depend on the codes.
+/// (f16 between 2^-7 and 2^-4), and the kernels' speed does not depend on the codes. Where rows are read the codes choose rows of grids: any there.
 int64_t pack_matrices(const Shape& s, std::byte*& memory) {
-  const size_t panel = s.kernel->panel_bytes(kDepth);
+  const size_t panel = s.panel_bytes();
   const auto panels = static_cast<size_t>(s.kernel->panel_count(s.outputs));
   const Pool p = pool(fmt::format("qgemm {} {}", s.kernel->name, s.outputs));
   const size_t n = p.memory.size() / (panel * panels);
@@ -39,7 +44,8 @@ int64_t pack_matrices(const Shape& s, std::byte*& memory) {
   std::mt19937 random(1);
   std::vector<std::byte> source(row_bytes * static_cast<size_t>(s.kernel->width));
   for (std::byte& b : source) b = static_cast<std::byte>(0x20 | random() % 16);
-  s.kernel->pack(source.data(), row_bytes, s.kernel->width, kDepth, memory);
+  if (s.kernel->codes) std::copy(source.begin(), source.end(), memory);
+  else s.kernel->pack(source.data(), row_bytes, s.kernel->width, kDepth, memory);
   for (size_t i = 1; i < n * panels; ++i) std::memcpy(memory + i * panel, memory, panel);
   return static_cast<int64_t>(n);
 }
@@ -51,8 +57,8 @@ void run_matrix(const Shape& s, const std::byte* panels, const Buffer& x, float*
   for (int64_t p = 0; p < count; p += tile_panels)
     for (int64_t r = 0; r < s.rows; r += tile_rows) {
       const int64_t n = std::min(tile_panels, count - p), first = p * s.kernel->width;
-      s.kernel->run({panels + static_cast<size_t>(p) * s.kernel->panel_bytes(kDepth), x.data() + r * x_stride, x_stride, y + r * s.outputs + first,
-                     s.outputs, nullptr, kDepth, std::min(tile_rows, s.rows - r), n, n * s.kernel->width, false, scratch});
+      (*s.kernel)({panels + static_cast<size_t>(p) * s.panel_bytes(), x.data() + r * x_stride, x_stride, y + r * s.outputs + first,
+                   s.outputs, nullptr, kDepth, std::min(tile_rows, s.rows - r), n, n * s.kernel->width, false, scratch});
     }
 }
 
@@ -64,7 +70,7 @@ void run(benchmark::State& state, const Shape& s) {
   Buffer scratch = Buffer::create(system_allocator(), qgemm_scratch_bytes(s.kernel->width, kDepth), "scratch").value();
   std::byte* memory = nullptr;
   const int64_t matrices = pack_matrices(s, memory);
-  const size_t bytes = s.kernel->panel_bytes(kDepth) * static_cast<size_t>(s.kernel->panel_count(s.outputs));
+  const size_t bytes = s.panel_bytes() * static_cast<size_t>(s.kernel->panel_count(s.outputs));
   static int64_t next = 0;  // goes on where the last repetition ended, for what that one read may still be in a cache
   for (auto _ : state) {
     run_matrix(s, memory + static_cast<size_t>(next++ % matrices) * bytes, x, y.data(), scratch.data());

@@ -54,8 +54,8 @@ void run(const void* params, const StepEnv& env, int64_t tile, int worker) {
 
 std::vector<Step> finish(const KernelBinding& self, std::span<const std::byte* const> packed, Ref) {
   auto* p = static_cast<GluLinear*>(self.params.get());
-  p->gate.weights = packed[0];
-  p->up.weights = packed[1];
+  if (!p->gate.decoded) p->gate.weights = packed[0];
+  if (!p->up.decoded) p->up.weights = packed.back();
   return {Step{run, tiles, p}};
 }
 
@@ -85,7 +85,7 @@ Result<KernelBinding> bind_pair(const BindRequest& q, IsaSet isa) {
   p->workers = q.workers;
   b.kernel = fmt::format("{}{} + {} + quantize", b.kernel, b.kernel == other.kernel ? " x 2" : " and " + other.kernel, q.node->attrs.s("act", "silu"));
   if (b.why != other.why) b.why += (b.why.empty() || other.why.empty() ? "" : "; ") + other.why;
-  b.packings.push_back(std::move(other.packings[0]));
+  for (Packing& packing : other.packings) b.packings.push_back(std::move(packing));
   b.bytes_read += other.bytes_read;
   b.ops_per_row = 4 * p->gate.layout.k * p->gate.layout.outputs;
   b.worker_scratch_bytes = p->matrix_scratch() + 2 * sizeof(float) * static_cast<size_t>(kTileFloats);

@@ -31,7 +31,7 @@ struct PanelLayout {
 /// The layout that a linear layer on weight `w` ([..., outputs, k], all constant) packs, where it packs one: with `lowered` activations the panels of the
 /// best qgemm or bgemm, else float panels. Whoever reads panels asks here, so that a tied embedding finds those of its linear layer.
 /// `choices` (may be null) measures where several kernels would do. False when there is no kernel and when the source rows are read (block formats
-/// with f32 activations). `why` (may be null) tells why better kernels declined, or what was measured.
+/// with f32 activations, and formats of codes). `why` (may be null) tells why better kernels declined, or what was measured.
 bool panel_layout(const Operand& w, bool lowered, IsaSet isa, Choices* choices, PanelLayout* out, std::string* why = nullptr);
 
 /// The fastest of `first` and its peers for one row and many of this matrix.

@@ -10,12 +10,12 @@ constexpr double kReadBytesPerNs = 10;
 double int8_macs_per_ns(Isa isa) { return isa == Isa::scalar ? 2 : isa == Isa::avx2 ? 50 : isa == Isa::amx ? 200 : 100; }
 double f32_macs_per_ns(Isa isa) { return isa == Isa::scalar ? 3 : isa == Isa::avx2 ? 18 : 30; }
 constexpr double kBf16MacsPerNs = 500;  // a tile product of 8192 every 16 cycles is 1000, of which loads and sums leave half
-constexpr double kDecodePerNs = 0.8;
+double decoded_per_ns(const Matrix& m) { return m.qgemm ? 3 : 0.8; }
 
 void estimate(Matrix& m) {
   const double macs = static_cast<double>(m.layout.k) * m.layout.width();
   const double bytes = m.decoded ? static_cast<double>(m.layout.row_bytes()) * m.layout.width() : static_cast<double>(m.layout.panel_bytes());
-  m.read_ns = bytes / kReadBytesPerNs + (m.decoded ? macs / kDecodePerNs : 0);
+  m.read_ns = bytes / kReadBytesPerNs + (m.decoded ? macs / decoded_per_ns(m) : 0);
   m.row_ns = macs * (m.wide ? 2 : 1) / (m.qgemm ? int8_macs_per_ns(m.qgemm->isa) : m.bgemm ? kBf16MacsPerNs : f32_macs_per_ns(m.gemm->isa));
 }
 
@@ -46,7 +46,8 @@ Result<Matrix> bind_matrix(const BindRequest& q, const Operand& w, int input, DT
   if (!packed) {
     m.decoded = format;
     m.weights = reinterpret_cast<const std::byte*>(w.ref.offset);
-    b->kernel = fmt::format("gemm.{} {}x16 of decoded {}", m.gemm->name, m.row_tile, format->name);
+    b->kernel = m.qgemm ? fmt::format("qgemm.{} {}x{}{} of source rows", m.qgemm->name, m.row_tile, m.layout.width(), m.wide ? " int16" : "")
+                        : fmt::format("gemm.{} {}x16 of decoded {}", m.gemm->name, m.row_tile, format->name);
     b->bytes_read = static_cast<int64_t>(m.layout.row_bytes()) * m.layout.outputs * m.layout.matrices;
   } else {
     b->packings.push_back(packing_of(m.layout, input));
@@ -64,7 +65,9 @@ void Matrix::run(int64_t index, int64_t first, int64_t count, const std::byte* x
   const int64_t outputs = outputs_of(first, count);
   const int64_t panel = index * layout.panels() + first;
   if (qgemm) {
-    qgemm->run({weights + static_cast<size_t>(panel) * layout.panel_bytes(), x, x_stride, y, y_stride, bias, layout.k, rows, count, outputs, wide, scratch});
+    const size_t before = decoded ? static_cast<size_t>(index * layout.outputs + first * layout.width()) * layout.row_bytes()
+                                  : static_cast<size_t>(panel) * layout.panel_bytes();
+    (*qgemm)({weights + before, x, x_stride, y, y_stride, bias, layout.k, rows, count, outputs, wide, scratch});
     return;
   }
   if (bgemm) {
@@ -96,7 +99,7 @@ Cut cut_of(const Matrix& m, int64_t rows, int64_t panels, int64_t copies, int wo
   if (rows <= 0) return {1, 1, 0, 0};
   // Rows: what stays in the level 2 cache while panels pass by, and what one panel can do within the time.
   const double row_bytes = static_cast<double>(m.layout.k) * (m.qgemm ? (m.wide ? 2.375 : 1.375) : m.bgemm ? 2 : 4);
-  // Decoded weights: as many rows as share a decoding; of x only a stretch of kGemmChunk is in use at a time.
+  // Decoded weights: as many rows as share a decoding; of f32 rows only a stretch of kGemmChunk is in use at a time.
   const double fits = std::min(kTileNs / m.row_ns, m.decoded ? static_cast<double>(kGemmDecodedRows) : std::min(kCacheBytes / row_bytes, 64.0));
   Cut c;
   c.rows = std::max<int64_t>(m.row_tile, static_cast<int64_t>(fits) / m.row_tile * m.row_tile);

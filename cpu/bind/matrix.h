@@ -7,8 +7,8 @@
 
 namespace mainspring::inline v0::cpu {
 
-/// y = x W^T by one of four kernels: qgemm panels with q8_rows or q16_rows, bgemm panels with bf16, gemm panels with f32, or source rows decoded on
-/// the fly with f32.
+/// y = x W^T by one of three kernels: qgemm with q8_rows or q16_rows, bgemm with bf16, gemm with f32. Over panels, or source rows decoded on the fly
+/// (gemm: any block format, qgemm: formats of codes).
 struct Matrix {
   PanelLayout layout;
   const QgemmKernel* qgemm = nullptr;
@@ -21,7 +21,7 @@ struct Matrix {
   double read_ns = 0, row_ns = 0;  ///< estimated cost of a panel: reading (and decoding) it, and one row's work
 
   /// A multiple of 64.
-  size_t worker_scratch() const { return decoded ? kGemmDecodedScratch : qgemm ? qgemm_scratch_bytes(qgemm->width, layout.k) : 0; }
+  size_t worker_scratch() const { return qgemm ? qgemm_scratch_bytes(qgemm->width, layout.k) : decoded ? kGemmDecodedScratch : 0; }
 
   /// Rows x[0, rows) (x_stride bytes apart) times outputs of panels [first, first + count) of matrix `index`, to y[.., 0..] (y_stride floats
   /// apart) which begins at the first panel's first output, as bias (or null) does.

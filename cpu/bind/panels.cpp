@@ -77,8 +77,9 @@ bool panel_layout(const Operand& w, bool lowered, IsaSet isa, Choices* choices, 
     out->bgemm = select_bgemm(w.dtype, out->k, isa, why);
   else
     out->qgemm = select_qgemm(w.dtype, out->k, isa, why);
-  if (out->qgemm != nullptr && choices != nullptr) out->qgemm = measured_qgemm(*out->qgemm, out->outputs, out->k, isa, *choices, why);
-  return out->qgemm != nullptr || out->bgemm != nullptr;
+  const bool packs = out->qgemm != nullptr && !out->qgemm->codes;
+  if (packs && choices != nullptr) out->qgemm = measured_qgemm(*out->qgemm, out->outputs, out->k, isa, *choices, why);
+  return packs || out->bgemm != nullptr;
 }
 
 Packing packing_of(const PanelLayout& layout, int input) {

@@ -4,27 +4,30 @@
 #include <cmath>
 #include <functional>
 
+#include "quant/codes.h"
 #include "quant/fit.h"
 #include "quant/k_scales.h"
+#include "quant/octets.h"
 #include "quant/rows.h"
 
 namespace mainspring::inline v0 {
 namespace {
 
-constexpr unsigned kPow3[] = {1, 3, 9, 27, 81};
+constexpr uint64_t kPow3[] = {1, 3, 9, 27, 81};
 
-/// Digit n of a tq1_0 byte, 0..2 for every byte.
-int digit(uint8_t byte, int n) { return static_cast<int>((byte * kPow3[n] & 0xff) * 3 >> 8); }
+/// Digit n of each byte of tq1_0, 0..2 for every byte. Every other byte at a time, with room for the products.
+uint64_t digits(uint64_t bytes, int n) {
+  constexpr uint64_t kEven = 0x00ff00ff00ff00ffu;
+  const uint64_t even = (bytes & kEven) * kPow3[n] & kEven, odd = (bytes >> 8 & kEven) * kPow3[n] & kEven;
+  return (3 * even >> 8 & kEven) | (3 * odd & ~kEven);
+}
 
-/// Byte and digit of element i.
-struct Place {
-  int byte;  ///< below 48: qs, else 48 + index in qh
-  int n;
-};
-Place place_of(int i) {
-  if (i < 160) return {i % 32, i / 32};
-  if (i < 240) return {32 + i % 16, (i - 160) / 16};
-  return {48 + i % 4, (i - 240) / 4};
+/// run(first, byte, count, n): elements from `first` on are digit n of `count` bytes from `byte` on (below 48 in qs, else 48 + the index in qh).
+template <class Run>
+void each_run(Run run) {
+  for (int n = 0; n < 5; ++n) run(32 * n, 0, 32, n);
+  for (int n = 0; n < 5; ++n) run(160 + 16 * n, 32, 16, n);
+  for (int n = 0; n < 4; ++n) run(240 + 4 * n, 48, 4, n);
 }
 
 /// The d that leaves the least squared error when each x goes to -d, 0 or d: the mean of the k greatest magnitudes, for the k that
@@ -51,28 +54,28 @@ bool encode_ternary(const float* x, Le16& d, int* t) {
 
 }  // namespace
 
-void decode_tq1_0(const void* blocks, int64_t n, float* out) {
-  for_blocks<BlockTQ1_0, 256>(blocks, n, out, [](const BlockTQ1_0& b, float* y) {
-    const float d = f16_to_f32(b.d);
-    for (int i = 0; i < 256; ++i) {
-      const Place p = place_of(i);
-      y[i] = d * static_cast<float>(digit(p.byte < 48 ? b.qs[p.byte] : b.qh[p.byte - 48], p.n) - 1);
+void split_tq1_0(const void* block, uint8_t* codes, float* scales) {
+  const auto& b = *static_cast<const BlockTQ1_0*>(block);
+  std::fill_n(scales, 8, f16_to_f32(b.d));
+  each_run([&](int first, int byte, int count, int n) {
+    if (byte == 48) {
+      for (int m = 0; m < 4; ++m) codes[first + m] = static_cast<uint8_t>(digits(b.qh[m], n));
+    } else {
+      for (int m = 0; m < count; m += 8) store_octet(digits(load_octet(b.qs + byte + m), n), codes + first + m);
     }
   });
 }
 
-void decode_tq2_0(const void* blocks, int64_t n, float* out) {
-  for_blocks<BlockTQ2_0, 256>(blocks, n, out, [](const BlockTQ2_0& b, float* y) {
-    const float d = f16_to_f32(b.d);
-    for (int i = 0; i < 256; ++i) y[i] = d * static_cast<float>(two_bits(b.qs, i) - 1);
-  });
+void split_tq2_0(const void* block, uint8_t* codes, float* scales) {
+  const auto& b = *static_cast<const BlockTQ2_0*>(block);
+  std::fill_n(scales, 8, f16_to_f32(b.d));
+  for (int i = 0; i < 256; i += 8) store_octet(load_octet(b.qs + 32 * (i / 128) + i % 32) >> 2 * (i / 32 % 4) & 3 * kOnes, codes + i);
 }
 
-void decode_q1_0(const void* blocks, int64_t n, float* out) {
-  for_blocks<BlockQ1_0, 128>(blocks, n, out, [](const BlockQ1_0& b, float* y) {
-    const float d = f16_to_f32(b.d);
-    for (int i = 0; i < 128; ++i) y[i] = b.qs[i / 8] >> i % 8 & 1 ? d : -d;
-  });
+void split_q1_0(const void* block, uint8_t* codes, float* scales) {
+  const auto& b = *static_cast<const BlockQ1_0*>(block);
+  std::fill_n(scales, 4, f16_to_f32(b.d));
+  for (int i = 0; i < 16; ++i) store_octet(kBitMasks.row[b.qs[i]] & 2 * kOnes, codes + 8 * i);
 }
 
 bool encode_tq1_0(const float* in, int64_t n, void* blocks) {
@@ -80,10 +83,9 @@ bool encode_tq1_0(const float* in, int64_t n, void* blocks) {
     int t[256];
     if (!encode_ternary(x, b.d, t)) return false;
     unsigned number[52] = {};  // of five digits, the first the greatest; qh lacks the last
-    for (int i = 0; i < 256; ++i) {
-      const Place p = place_of(i);
-      number[p.byte] += static_cast<unsigned>(t[i]) * kPow3[4 - p.n];
-    }
+    each_run([&](int first, int byte, int count, int place) {
+      for (int m = 0; m < count; ++m) number[byte + m] += static_cast<unsigned>(t[first + m]) * static_cast<unsigned>(kPow3[4 - place]);
+    });
     // number / 243 as a fraction of 256, rounded up so that no digit falls short.
     auto fraction = [&](int i) { return static_cast<uint8_t>((number[i] * 256 + 242) / 243); };
     for (int i = 0; i < 48; ++i) b.qs[i] = fraction(i);

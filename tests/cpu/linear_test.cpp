@@ -10,7 +10,7 @@ namespace {
 using namespace mainspring;
 using namespace kernel_test;
 
-constexpr DType kLowered[] = {DType::q4_0, DType::q4_1, DType::q5_0, DType::q8_0, DType::q2_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4, DType::bf16};
+constexpr DType kLowered[] = {DType::q4_0, DType::q4_1, DType::q5_0, DType::q8_0, DType::q2_k, DType::q4_k, DType::q5_k, DType::q6_k, DType::mxfp4, DType::tq1_0, DType::q1_0, DType::bf16};
 
 /// Output row `row` of `b` (m values) against x row `xr` times rows of w from `first`.
 void check_row(const float* y, const std::vector<float>& x, const Tensor& w, int64_t first, int64_t m, const float* bias) {
@@ -79,6 +79,7 @@ TEST(LinearBind, lowered_activations) {
       Bound b(cpu::bind_linear, "linear", {}, {lowered(t, floats({11, 512}, 3), 1), weights(t, {75, 512}, 5), vector_of({75}, 6)},
               {output({11, 75}, DType::f32, 3)}, isa);
       ASSERT_TRUE(b.ok()) << b.error();
+      EXPECT_EQ(b.binding().packings.empty(), code_format_of(t) != nullptr) << "formats of codes stay as they are";
       b.run(11);
       check_linear(b);
       check_company(cpu::bind_linear, "linear", {}, b, isa);
@@ -88,7 +89,7 @@ TEST(LinearBind, lowered_activations) {
 /// Two linear nodes and a glu_quant after them, to the bit: formats of one width, each activation format, with and without biases, few rows and many.
 TEST(LinearBind, gate_and_up_as_one_are_two_and_a_glu_afterwards) {
   for (const IsaSet isa : isa_sets())
-    for (const auto& [gate, up] : {std::pair{DType::q4_0, DType::q4_0}, std::pair{DType::q5_0, DType::q8_0}, std::pair{DType::q4_k, DType::q6_k}})
+    for (const auto& [gate, up] : {std::pair{DType::q4_0, DType::q4_0}, std::pair{DType::q5_0, DType::q8_0}, std::pair{DType::q4_k, DType::q6_k}, std::pair{DType::tq2_0, DType::q4_0}, std::pair{DType::tq1_0, DType::q1_0}})
       for (const DType rows : {DType::q8_rows, DType::q16_rows})
         for (const int64_t n : {1, 7, 70}) {
           SCOPED_TRACE(fmt::format("isa {:#x} {} {} {} rows {}", isa.bits, name_of(gate), name_of(up), name_of(rows), n));
@@ -148,7 +149,7 @@ TEST(LinearBind, rows_in_groups_with_and_without_gaps) {
 /// The node and an add after it, to the bit: with rows dense and a stride apart, one tile and many, each kind of matrix.
 TEST(LinearBind, a_residual_is_an_add_afterwards) {
   for (const IsaSet isa : isa_sets())
-    for (const DType t : {DType::f16, DType::q8_0, DType::bf16, DType::tq2_0})  // float panels, qgemm panels, bgemm panels where there are, decoded rows
+    for (const DType t : {DType::f16, DType::q8_0, DType::bf16, DType::tq2_0})  // float panels, qgemm panels, bgemm panels where there are, source rows
       for (const int64_t group : {1, 3})
         for (const int64_t gap : {0, 5}) {
           SCOPED_TRACE(fmt::format("isa {:#x} {} group {} gap {}", isa.bits, name_of(t), group, gap));
@@ -280,10 +281,10 @@ TEST(MoeLinear, few_and_many_rows_agree_with_double_and_to_the_bit) {
   for (const IsaSet isa : isa_sets())
     for (const int64_t n : {int64_t{1}, int64_t{3}, int64_t{80}})
       for (const bool by_slot : {false, true})
-        for (const int format : {0, 1, 2, 3}) {  // f16 panels, qgemm panels, decoded rows, bgemm panels where there are
+        for (const int format : {0, 1, 2, 3, 5}) {  // f16 panels, qgemm panels, decoded rows, bgemm panels where there are, source rows as codes
           SCOPED_TRACE(fmt::format("isa {:#x} n {} by_slot {} format {}", isa.bits, n, by_slot, format));
-          const DType t = format == 0 ? DType::f16 : format == 3 ? DType::bf16 : DType::q8_0;
-          constexpr int64_t used = 3, experts = 7, m = 45, k = 64;
+          const DType t = format == 0 ? DType::f16 : format == 3 ? DType::bf16 : format == 5 ? DType::q1_0 : DType::q8_0;
+          constexpr int64_t used = 3, experts = 7, m = 45, k = 128;
           const bool low = format % 2 && cpu::takes_lowered(t, k, isa);
           Tensor x = by_slot ? floats({n, used, k}, 3, 1, true, low ? 0 : 6) : floats({n, k}, 3, 1, true, low ? 0 : 6);
           if (low) x = lowered(t, x, 1);

@@ -31,16 +31,30 @@ inline std::vector<const QgemmKernel*> usable_kernels() {
   return out;
 }
 
-/// Where a format keeps its f16 scales; random bytes there would give weights without bound.
+/// Where a format keeps its f16 scales; random bytes there would give weights without bound. Not iq1_m's, see put_scales.
 inline std::vector<int> scale_offsets(DType t) {
   switch (t) {
     case DType::q4_1: case DType::q5_1: case DType::q4_k: case DType::q5_k: return {0, 2};
     case DType::q2_k: return {80, 82};
     case DType::q3_k: return {108};
     case DType::q6_k: return {208};
-    case DType::mxfp4: return {};
+    case DType::tq1_0: return {52};
+    case DType::tq2_0: return {64};
+    case DType::mxfp4: case DType::iq1_m: return {};
     default: return {0};
   }
+}
+
+/// Gives a block the f16 scales next().
+template <class Next>
+void put_scales(DType t, std::byte* block, Next next) {
+  for (int o : scale_offsets(t)) {
+    const uint16_t h = f32_to_f16(next());
+    std::memcpy(block + o, &h, 2);
+  }
+  if (t != DType::iq1_m) return;
+  const uint16_t h = f32_to_f16(next());  // four bits in the top of each 16-bit word
+  for (int i = 0; i < 4; ++i) block[49 + 2 * i] = (block[49 + 2 * i] & std::byte{15}) | static_cast<std::byte>((h >> 4 * i & 15) << 4);
 }
 
 struct Bytes : std::vector<std::byte> {
@@ -68,11 +82,7 @@ inline Bytes random_weights(DType t, int64_t rows, int64_t k, uint32_t seed, flo
   Bytes w(static_cast<size_t>(rows * k / info.block * info.bytes));
   for (std::byte& b : w) b = static_cast<std::byte>(rng());
   for (size_t at = 0; at < w.size(); at += static_cast<size_t>(info.bytes)) {
-    for (int o : scale_offsets(t)) {
-      const float f = scale * (static_cast<float>(rng() % 2001) - 1000) / 1000;
-      const uint16_t h = f32_to_f16(f);
-      std::memcpy(w.data() + at + o, &h, 2);
-    }
+    put_scales(t, w.data() + at, [&] { return scale * (static_cast<float>(rng() % 2001) - 1000) / 1000; });
     if (t == DType::mxfp4) w[at] = static_cast<std::byte>(scale == 0 ? 0 : 112 + rng() % 12);
   }
   return w;
@@ -114,10 +124,20 @@ inline Activations constant_activations(int64_t rows, int64_t k, int q, bool alt
 struct Packed {
   const QgemmKernel* kernel;
   int64_t outputs, k;
-  Aligned panels;
+  Aligned panels;  ///< or source rows
+  /// What a run of panels from `first` on begins with.
+  std::byte* panel(int64_t first) {
+    const DTypeInfo info = info_of(kernel->weight);
+    return panels.data() + first * (kernel->codes ? kernel->width * (k / info.block * info.bytes) : static_cast<int64_t>(kernel->panel_bytes(k)));
+  }
 };
 
 inline Packed pack_weights(const QgemmKernel& kernel, const Bytes& w, int64_t outputs, int64_t k) {
+  if (kernel.codes) {
+    Packed rows{&kernel, outputs, k, Aligned(w.size())};
+    std::copy(w.begin(), w.end(), rows.panels.data());
+    return rows;
+  }
   const size_t row_bytes = w.size() / static_cast<size_t>(outputs), panel = kernel.panel_bytes(k);
   Packed p{&kernel, outputs, k, Aligned(static_cast<size_t>(kernel.panel_count(outputs)) * panel)};
   for (int64_t i = 0; i < kernel.panel_count(outputs); ++i)
@@ -136,9 +156,9 @@ inline std::vector<uint32_t> run_rows(Packed& p, Activations& x, int64_t first, 
   Aligned scratch(scratch_bytes + kRedZone);
   const int64_t stride = p.outputs + kRedZone;
   std::vector<uint32_t> y(static_cast<size_t>(kRedZone + n * stride), kRedBits);
-  p.kernel->run({.panels = p.panels.data(), .x = x.row(first), .x_stride = x.stride(), .y = reinterpret_cast<float*>(y.data() + kRedZone),
-                 .y_stride = stride, .bias = bias, .k = p.k, .rows = n, .panels_count = p.kernel->panel_count(p.outputs), .outputs = p.outputs, .wide = x.dtype == DType::q16_rows,
-                 .scratch = with_scratch ? scratch.data() : nullptr});
+  (*p.kernel)({.panels = p.panels.data(), .x = x.row(first), .x_stride = x.stride(), .y = reinterpret_cast<float*>(y.data() + kRedZone),
+               .y_stride = stride, .bias = bias, .k = p.k, .rows = n, .panels_count = p.kernel->panel_count(p.outputs), .outputs = p.outputs, .wide = x.dtype == DType::q16_rows,
+               .scratch = with_scratch ? scratch.data() : nullptr});
   std::vector<uint32_t> out;
   *clean = std::all_of(scratch.data() + scratch_bytes, scratch.data() + scratch_bytes + kRedZone, [](std::byte b) { return b == std::byte{0xa5}; });
   *clean = *clean && std::all_of(y.begin(), y.begin() + kRedZone, [](uint32_t v) { return v == kRedBits; });

@@ -24,9 +24,19 @@ TEST(QgemmSelect, TellsWhyNot) {
   EXPECT_EQ(select_qgemm(DType::q4_k, 576, IsaSet{}.with(Isa::avx2), &why), nullptr);
   EXPECT_NE(why.find("avx2 q4_k: k = 576, needs a multiple of 256"), std::string::npos) << why;
   why.clear();
-  EXPECT_EQ(select_qgemm(DType::iq1_s, 256, IsaSet{}.with(Isa::avx2), &why), nullptr);
-  EXPECT_EQ(why, "qgemm: no kernel for weights in iq1_s");
+  EXPECT_EQ(select_qgemm(DType::f16, 256, IsaSet{}.with(Isa::avx2), &why), nullptr);
+  EXPECT_EQ(why, "qgemm: no kernel for weights in f16");
   EXPECT_EQ(select_qgemm(DType::q4_0, 0, IsaSet{}, nullptr), nullptr);
+}
+
+TEST(QgemmSelect, EveryBlockFormatHasAKernel) {
+  for (int i = static_cast<int>(DType::q4_0); i < static_cast<int>(DType::q8_rows); ++i) {
+    const auto t = static_cast<DType>(i);
+    const QgemmKernel* k = select_qgemm(t, info_of(t).block, IsaSet{}, nullptr);
+    ASSERT_NE(k, nullptr) << name_of(t);
+    EXPECT_EQ(k->codes, code_format_of(t)) << name_of(t);
+    EXPECT_EQ(k->pack == nullptr, k->codes != nullptr) << name_of(t);
+  }
 }
 
 TEST(QgemmSelect, BestFirstAndScalarForEveryFormat) {

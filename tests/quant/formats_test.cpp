@@ -1,6 +1,7 @@
 // Decoders against values of Python's gguf package, the table's facts, and arbitrary bytes. Run under ASan and UBSan, the last is a small fuzzer.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "quant/codes.h"
 #include "quant/quant.h"
 
 namespace mainspring::inline v0 {
@@ -116,6 +118,31 @@ TEST(QuantFormats, AnyBytesDecode) {
       for (uint8_t& b : bytes) b = static_cast<uint8_t>(fill < 0 ? random() : static_cast<unsigned>(fill));
       decode_anywhere(f, bytes);
     }
+  }
+}
+
+// Integer kernels are proven against overflow by these bounds.
+TEST(QuantCodes, AnyBytesSplitIntoCodesWithinTheirBounds) {
+  std::mt19937 random(8);
+  for (const CodeFormat& f : kCodeFormats) {
+    const DTypeInfo info = info_of(f.dtype);
+    ASSERT_TRUE(f.span == 16 || f.span == 32) << name_of(f.dtype);
+    ASSERT_LE(f.most, 127);
+    ASSERT_LE(f.offset, f.most);
+    int least = 255, most = 0;
+    for (int i = 0; i < 500; ++i) {
+      std::vector<uint8_t> block(static_cast<size_t>(info.bytes)), codes(static_cast<size_t>(info.block) + 1, 0xee);
+      std::vector<float> scales(static_cast<size_t>(info.block / f.span) + 1, 99.0f);
+      for (uint8_t& b : block) b = static_cast<uint8_t>(random());
+      f.split(block.data(), codes.data(), scales.data());
+      EXPECT_EQ(codes.back(), 0xee);
+      EXPECT_EQ(scales.back(), 99.0f);
+      codes.pop_back();
+      least = std::min<int>(least, *std::min_element(codes.begin(), codes.end()));
+      most = std::max<int>(most, *std::max_element(codes.begin(), codes.end()));
+    }
+    EXPECT_LT(least, f.offset) << name_of(f.dtype);
+    EXPECT_EQ(most, f.most) << name_of(f.dtype);
   }
 }
 

@@ -118,7 +118,9 @@ INSTANTIATE_TEST_SUITE_P(Models, Company,
                                          Case{"qwen2moe-moe", DType::f32, true, "scalar"}, Case{"deepseek2-moe", DType::q8_0, false, ""}, Case{"mamba2-dense", DType::q5_1, false, ""},
                                          Case{"mamba2-dense", DType::f32, true, "avx2"}, Case{"qwen35-dense", DType::q4_0, false, ""}, Case{"qwen35-dense", DType::q3_k, false, "avx2"},
                                          Case{"gemma3-dense", DType::q4_k, false, "", DType::q8_0}, Case{"phi3-dense", DType::q8_0, false, "avx2", DType::q8_0},
-                                         Case{"gpt-oss-moe", DType::mxfp4, false, "scalar", DType::q8_0}),
+                                         Case{"gpt-oss-moe", DType::mxfp4, false, "scalar", DType::q8_0}, Case{"gemma3-dense", DType::tq2_0, false, ""},
+                                         Case{"gemma3-dense", DType::tq1_0, false, "avx2"}, Case{"qwen2moe-moe", DType::q1_0, false, "avx2"},
+                                         Case{"phi3-dense", DType::q1_0, false, "scalar"}),
                          name_of_case);
 
 TEST(Golden, EveryModelThroughASessionGivesTheReferencesLogits) {

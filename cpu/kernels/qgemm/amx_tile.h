@@ -113,10 +113,9 @@ struct AmxRows {
   }
 };
 
-/// few: the kernel of avx512vnni, whose panels these are.
-template <class F>
-void run_amx(const QgemmArgs& a, QgemmFn few) {
-  if (!has_many<AmxRows, F>(a)) return few(a);
+/// How: what becomes of panels of F on the way to the tiles.
+template <class F, class How>
+void run_in_tiles(const QgemmArgs& a) {
   constexpr int bytes = F::kTwoScales ? 16 : 32;  // k of a product
   constexpr TileConfig config = [] {
     TileConfig c;
@@ -124,8 +123,20 @@ void run_amx(const QgemmArgs& a, QgemmFn few) {
     return c.set(kB, bytes / 4, kTileRowBytes).set(kB + 1, bytes / 4, kTileRowBytes).set(kA, kAmxRows, bytes);
   }();
   configure_tiles(config);
-  run_how<F, MadePlain<AmxRows>>(a);
+  run_how<F, How>(a);
   release_tiles();
+}
+
+/// few: the kernel of avx512vnni, whose panels these are.
+template <class F>
+void run_amx(const QgemmArgs& a, QgemmFn few) {
+  if (!has_many<AmxRows, F>(a)) return few(a);
+  run_in_tiles<F, MadePlain<AmxRows>>(a);
+}
+template <class F>
+void run_plain_amx(const QgemmArgs& a, QgemmFn few) {
+  if (a.rows < kAmxRows) return few(a);
+  run_in_tiles<F, AmxRows>(a);
 }
 
 }  // namespace
@@ -134,3 +145,6 @@ void run_amx(const QgemmArgs& a, QgemmFn few) {
 #define MAINSPRING_QGEMM_RUN_AMX(dtype, Format)      \
   void qgemm_avx512vnni_##dtype(const QgemmArgs& a); \
   void qgemm_amx_##dtype(const QgemmArgs& a) { run_amx<Format<VnniTile>>(a, qgemm_avx512vnni_##dtype); }
+#define MAINSPRING_QGEMM_RUN_PLAIN_AMX(max, scales)              \
+  void qgemm_avx512vnni_plain##max##x##scales(const QgemmArgs& a); \
+  void qgemm_amx_plain##max##x##scales(const QgemmArgs& a) { run_plain_amx<FromRows<VnniTile, max, scales>>(a, qgemm_avx512vnni_plain##max##x##scales); }

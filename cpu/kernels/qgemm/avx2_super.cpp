@@ -10,5 +10,7 @@ MAINSPRING_QGEMM_RUN(avx2, q4_k, Q4K, Maddubs)
 MAINSPRING_QGEMM_RUN(avx2, q5_k, Q5K, Maddubs)
 MAINSPRING_QGEMM_RUN(avx2, q6_k, Q6K, Maddubs)
 MAINSPRING_QGEMM_RUN(avx2, iq4_xs, Iq4Xs, Maddubs)
+MAINSPRING_QGEMM_RUN_PLAIN(avx2, 31, 2, Maddubs)
+MAINSPRING_QGEMM_RUN_PLAIN(avx2, 127, 2, Maddubs)
 
 }  // namespace mainspring::inline v0

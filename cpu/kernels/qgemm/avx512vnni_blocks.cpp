@@ -15,5 +15,6 @@ MAINSPRING_QGEMM_RUN(avx512vnni, q5_1, Q5_1, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, q8_0, Q8_0Raised, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, iq4_nl, Iq4Nl, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, mxfp4, Mxfp4, VnniTile)
+MAINSPRING_QGEMM_RUN_PLAIN(avx512vnni, 127, 1, VnniTile)
 
 }  // namespace mainspring::inline v0

@@ -14,5 +14,6 @@ MAINSPRING_QGEMM_RUN(avx512vnni, q4_k, Q4K, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, q5_k, Q5K, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, q6_k, Q6K, VnniTile)
 MAINSPRING_QGEMM_RUN(avx512vnni, iq4_xs, Iq4Xs, VnniTile)
+MAINSPRING_QGEMM_RUN_PLAIN(avx512vnni, 127, 2, VnniTile)
 
 }  // namespace mainspring::inline v0

@@ -15,5 +15,6 @@ MAINSPRING_QGEMM_RUN(avxvnni, q5_1, Q5_1, VnniTile)
 MAINSPRING_QGEMM_RUN(avxvnni, q8_0, Q8_0Raised, VnniTile)
 MAINSPRING_QGEMM_RUN(avxvnni, iq4_nl, Iq4Nl, VnniTile)
 MAINSPRING_QGEMM_RUN(avxvnni, mxfp4, Mxfp4, VnniTile)
+MAINSPRING_QGEMM_RUN_PLAIN(avxvnni, 127, 1, VnniTile)
 
 }  // namespace mainspring::inline v0

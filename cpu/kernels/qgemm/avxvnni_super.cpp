@@ -14,5 +14,6 @@ MAINSPRING_QGEMM_RUN(avxvnni, q4_k, Q4K, VnniTile)
 MAINSPRING_QGEMM_RUN(avxvnni, q5_k, Q5K, VnniTile)
 MAINSPRING_QGEMM_RUN(avxvnni, q6_k, Q6K, VnniTile)
 MAINSPRING_QGEMM_RUN(avxvnni, iq4_xs, Iq4Xs, VnniTile)
+MAINSPRING_QGEMM_RUN_PLAIN(avxvnni, 127, 2, VnniTile)
 
 }  // namespace mainspring::inline v0

@@ -40,6 +40,8 @@ struct Record {
   int width;
   int o;
   Byte& byte(int item) const { return base[item * width + o]; }
+  /// Item i of four bytes, among others such.
+  Byte* word(int i) const { return base + 4 * (i * width + o); }
   /// f16 item i behind `bytes` byte items.
   Byte* half(int bytes, int i) const { return base + (bytes + 2 * i) * width + 2 * o; }
 };
@@ -372,6 +374,23 @@ struct Iq4Xs : NoPlanes {
   static Factors factors(Record<const uint8_t> r, int sub) {
     const float d = half_to_float(r.half(8, 0)) * static_cast<int8_t>(r.byte(sub));
     return {{d, d}, {0, 0}};
+  }
+};
+
+// ---- plain panels: no source block is like them, from_rows.cpp writes them ----
+
+template <int scales>
+struct Plain : NoPlanes {
+  static constexpr PanelLayout kLayout = plain_layout(2 * scales);
+  static constexpr int kBytes = 0;
+  static constexpr bool kTwoScales = scales == 2;
+  static void put(const Factors& f, Record<uint8_t> r) {
+    for (int i = 0; i < scales; ++i) std::memcpy(r.word(2 * i), &f.d[i], 4), std::memcpy(r.word(2 * i + 1), &f.m[i], 4);
+  }
+  static Factors factors(Record<const uint8_t> r, int) {
+    Factors f = {};
+    for (int i = 0; i < scales; ++i) std::memcpy(&f.d[i], r.word(2 * i), 4), std::memcpy(&f.m[i], r.word(2 * i + 1), 4);
+    return f;
   }
 };
 

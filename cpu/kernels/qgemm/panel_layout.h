@@ -39,6 +39,9 @@ constexpr PanelLayout kLayoutQ5K{256, 1, 20, 20};    // nibbles bits | 8 x (scal
 constexpr PanelLayout kLayoutQ6K{256, 1, 24, 18};    // nibbles crumbs | 16 x scale i8, d f16
 constexpr PanelLayout kLayoutIq4Xs{256, 1, 16, 10};  // nibbles | 8 x scale i8, d f16
 
+// A plain panel, what run.h and from_rows.cpp make of others: bytes | floats d0 (k 0..15, or all 32), m0, d1, m1, of which a format has the first.
+constexpr PanelLayout plain_layout(int floats) { return {32, 1, 32, 4 * floats}; }
+
 // The signed values behind the 4-bit codes of iq4_nl and iq4_xs, and of mxfp4 (in halves).
 constexpr int8_t kPanelIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 constexpr int8_t kPanelIq4Raised[16] = {1, 24, 45, 63, 79, 93, 106, 118, -127, -115, -103, -90, -75, -59, -39, -15};  // plus 128, as bytes

@@ -12,7 +12,9 @@
 namespace mainspring::inline v0 {
 
 #define MAINSPRING_QGEMM(isa, dtype, Format, width, row_tile) void qgemm_##isa##_##dtype(const QgemmArgs&);
+#define MAINSPRING_QGEMM_ROWS(isa, dtype, plain, width, row_tile) void qgemm_##isa##_##plain(const QgemmArgs&);
 #include "cpu/kernels/qgemm/kernels.inc"
+#undef MAINSPRING_QGEMM_ROWS
 #undef MAINSPRING_QGEMM
 void quantize_q8_avx2(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row);
 void quantize_q16_avx2(const float* x, int64_t k, int64_t first, int64_t count, std::byte* row);
@@ -87,11 +89,26 @@ void decode_row(const std::byte* panels, int64_t k, int64_t row, float* out) {
 }
 
 #define MAINSPRING_QGEMM(isa, dtype, Format, width, row_tile)                                                                         \
-  {#isa " " #dtype, Isa::isa, DType::dtype, width, row_tile, row_tile > 1 ? row_tile / 2 : 1, qgemm::Format::kLayout.unit, panel_bytes<qgemm::Format, width>,          \
+  {#isa " " #dtype, Isa::isa, DType::dtype, width, row_tile, row_tile > 1 ? row_tile / 2 : 1, qgemm::Format::kLayout.unit, nullptr, panel_bytes<qgemm::Format, width>, \
    pack<qgemm::Format, width>, unpack<qgemm::Format, width>, decode_row<qgemm::Format, width, DType::dtype>, qgemm_##isa##_##dtype},
+#define MAINSPRING_QGEMM_ROWS(isa, dtype, plain, width, row_tile)                                                                     \
+  {#isa " " #dtype, Isa::isa, DType::dtype, width, row_tile, row_tile > 1 ? row_tile / 2 : 1, info_of(DType::dtype).block, code_format_of(DType::dtype), \
+   nullptr, nullptr, nullptr, nullptr, qgemm_##isa##_##plain},
 constexpr QgemmKernel kKernels[] = {
 #include "cpu/kernels/qgemm/kernels.inc"
 };
+#undef MAINSPRING_QGEMM_ROWS
+#undef MAINSPRING_QGEMM
+
+// Each format of codes has a kernel that its codes and scales suit.
+constexpr struct {
+  int max, scales;
+} plain15x1{15, 1}, plain31x1{31, 1}, plain127x1{127, 1}, plain31x2{31, 2}, plain127x2{127, 2};
+#define MAINSPRING_QGEMM(isa, dtype, Format, width, row_tile)
+#define MAINSPRING_QGEMM_ROWS(isa, dtype, plain, width, row_tile) \
+  static_assert(code_format_of(DType::dtype)->most <= plain.max && 32 / code_format_of(DType::dtype)->span == plain.scales);
+#include "cpu/kernels/qgemm/kernels.inc"
+#undef MAINSPRING_QGEMM_ROWS
 #undef MAINSPRING_QGEMM
 
 template <DType rows>

@@ -8,8 +8,12 @@
 // Bits do not depend on company: per output and 32-k block, in ascending k, the integer dot product is exact and is followed by one fixed
 // sequence of f32 FMAs on an accumulator that lives over all of k. Row count, position in a tile and panel runs change nothing.
 //
+// Formats of codes times scales (lib/quant/codes.h) have no panels in memory: their source rows are read as they are, and panels of bytes are made of
+// them in the worker's scratch, where they meet all rows of the tile. The same kernels run over these, with the same promise.
+//
 // Use: kernel = select_qgemm(dtype, k, isa, &why) at bind time; allocate panel_count(n) * kernel->panel_bytes(k) bytes, 64-byte aligned;
-// kernel->pack each panel (any thread, any order); then kernel->run from as many threads as there are disjoint tiles of y.
+// kernel->pack each panel (any thread, any order); then (*kernel)(args) from as many threads as there are disjoint tiles of y. Where kernel->codes
+// is not null there is nothing to pack, and args.panels are source rows.
 #pragma once
 
 #include <span>
@@ -19,6 +23,7 @@
 #include "cpu/isa.h"
 #include "cpu/kernels/qgemm/qgemm_args.h"
 #include "mainspring/types.h"
+#include "quant/codes.h"
 
 namespace mainspring::inline v0 {
 
@@ -29,7 +34,8 @@ struct QgemmKernel {
   int width;             ///< outputs in a panel
   int row_tile;          ///< rows that are worked on together; a caller that cuts rows does well to cut at multiples of it
   int row_tile_wide;     ///< the same for q16_rows
-  int64_t k_multiple;    ///< 32, or 256 for super-block formats
+  int64_t k_multiple;    ///< the format's block
+  const CodeFormat* codes;  ///< not null: weights are source rows; panel_bytes, pack, unpack and decode_row are null
   /// Bytes of one panel, a multiple of 32 (64 for width 16).
   size_t (*panel_bytes)(int64_t k);
   /// Packs `valid_outputs` (1..width) source rows, `row_bytes` apart, into one panel; the other outputs become zero weights.
@@ -38,9 +44,17 @@ struct QgemmKernel {
   void (*unpack)(const std::byte* panels, int64_t k, int64_t row, std::byte* blocks);
   /// Decodes weight row `row` out of the panels: the very floats that lib/quant's decoder gives (tied embeddings).
   void (*decode_row)(const std::byte* panels, int64_t k, int64_t row, float* out);
-  QgemmFn run;
+  QgemmFn run;  ///< over panels
 
+  /// Over panels, or source rows: a.panels is then the run's first row, the others follow it, and a.scratch is needed.
+  void operator()(const QgemmArgs& a) const {
+    if (codes) from_rows(a);
+    else run(a);
+  }
   int64_t panel_count(int64_t outputs) const { return (outputs + width - 1) / width; }
+
+ private:
+  void from_rows(const QgemmArgs& a) const;  // from_rows.cpp
 };
 
 /// Every kernel, best first (kernels.inc).

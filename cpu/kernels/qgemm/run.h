@@ -2,8 +2,6 @@
 // each tile of rows. What the tile computes from it is the same to the bit. 64 rows, GOP/s without and with (Xeon, Emerald Rapids, one thread,
 // 2026-11): AVX2 q4_1 161 -> 177, q5_0 134 -> 164, q4_k 157 -> 174, q6_k 114 -> 129, q8_0 the same; AVX-512 VNNI q5_0 285 -> 344,
 // q6_k 231 -> 264, the others 3 % more.
-//
-// Plain, for each 32 k: the scales (d0; m0 where there is a min; d1 and m1 where a scale covers 16), `width` floats each, then 8 rows of bytes.
 #pragma once
 
 #include "cpu/kernels/qgemm/tile.h"
@@ -18,7 +16,7 @@ struct Plain {
   static constexpr int kMax = max;
   static constexpr bool kTwoScales = two_scales, kHasMin = has_min, kSigned = signed_codes, kNear = true;
   static constexpr int kFloats = kTwoScales ? 4 : kHasMin ? 2 : 1;
-  static constexpr PanelLayout kLayout{32, 1, 32, 4 * kFloats};
+  static constexpr PanelLayout kLayout = plain_layout(kFloats);
 
   template <int g>
   static MAINSPRING_INLINE Int group(const uint8_t* q) {
@@ -42,6 +40,10 @@ struct Plain {
 /// Sums that take 255 ask no format for its greatest code.
 template <class F>
 using Expanded = Plain<typename F::Sums, F::Sums::kSignedOffset ? 255 : F::kMax, F::kTwoScales, F::kHasMin, F::kSigned>;
+
+/// A panel of codes 0..max with offsets, made of source rows (from_rows.cpp).
+template <class S, int max, int scales>
+using FromRows = Plain<S, S::kSignedOffset != 0 ? 255 : max, scales == 2, true, false>;
 
 template <class F, int... g>
 MAINSPRING_INLINE void expand_groups(const uint8_t* q, uint8_t* to, Groups<g...>) {
@@ -81,6 +83,14 @@ struct AsTheyAre {
   template <class F, bool wide, int P>
   static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, NextColumn next) {
     column<F, wide, P>(a, panel, stride, first_output, next);
+  }
+};
+
+/// P panels that were just written to scratch: there is nothing behind them to ask memory for.
+struct FromScratch {
+  template <class F, bool wide, int P>
+  static void run(const QgemmArgs& a, const uint8_t* panel, int64_t stride, int64_t first_output, NextColumn) {
+    column<F, wide, P>(a, panel, stride, first_output, {nullptr, 0});
   }
 };
 

@@ -89,5 +89,7 @@ MAINSPRING_SCALAR(q5_k, Q5K)
 MAINSPRING_SCALAR(q6_k, Q6K)
 MAINSPRING_SCALAR(iq4_xs, Iq4Xs)
 #undef MAINSPRING_SCALAR
+void qgemm_scalar_plain127x1(const QgemmArgs& a) { run<qgemm::Plain<1>>(a); }
+void qgemm_scalar_plain127x2(const QgemmArgs& a) { run<qgemm::Plain<2>>(a); }
 
 }  // namespace mainspring::inline v0

@@ -2,7 +2,7 @@
 //
 // No int16 sum wraps or saturates. |q| <= 127 in q8_rows; -128 is allowed for here. Unsigned codes: one vpmaddubsw is at most
 // 2 * kMax * 128 = 256 * kMax in magnitude, so 32767 / (256 * kMax) of them may be added before they are widened: 8 for 4 bits
-// (8 * 3840 = 30720, a whole 32-k block), 4 for 5 bits (4 * 7936 = 31744), 2 for 6 bits (2 * 16128 = 32256). Signed values: |w| times q with
+// (8 * 3840 = 30720, a whole 32-k block), 4 for 5 bits (4 * 7936 = 31744), 2 for 6 bits (2 * 16128 = 32256), 1 for 7 bits (32512). Signed values: |w| times q with
 // the sign of w; |w| <= 128 and |q| <= 127 (a q of -128 would not survive the change of sign), so two products are at most 32512 and are
 // widened at once.
 #pragma once
@@ -40,7 +40,7 @@ struct Maddubs {
   static MAINSPRING_INLINE_LOOPS void unsigned_step(const uint8_t* q, int64_t stride, const uint8_t* const (&x)[R], int64_t at, Int (&chain)[P][R],
                                               Int (&sum)[P][R]) {
     constexpr int fit = 32767 / (256 * F::kMax);
-    constexpr int length = fit >= 8 ? 8 : fit >= 4 ? 4 : 2;
+    constexpr int length = fit >= 8 ? 8 : fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
     static_assert(fit >= length);
     Int w[P];
     MAINSPRING_UNROLL

@@ -197,3 +197,6 @@ struct Q2K : TwoScales<S, 3> {
 /// Defines the kernel function of one ISA and format.
 #define MAINSPRING_QGEMM_RUN(isa, dtype, Format, Sums) \
   void qgemm_##isa##_##dtype(const QgemmArgs& a) { run<Format<Sums>>(a); }
+/// The same for plain panels of codes up to `max`, with one scale or two for 32 k.
+#define MAINSPRING_QGEMM_RUN_PLAIN(isa, max, scales, Sums) \
+  void qgemm_##isa##_plain##max##x##scales(const QgemmArgs& a) { run_how<FromRows<Sums, max, scales>, FromScratch>(a); }
