@@ -186,6 +186,7 @@ void walk_split(const Attention& a, const StepEnv& env, const Tile& t, const Wor
   walk.last_block = ceil_div(std::min<int64_t>(to, w.end[last - 1]), kAttentionBlock);
   walk.blocks = env.info.block_table + int64_t{t.segment->sequence} * env.info.blocks_per_sequence;
   walk.keys = env.at(a.keys) + t.kv_head * a.key_head;
+  walk.next_keys = walk.keys + walk.blocks[split < t.last_split ? to / kAttentionBlock : walk.last_block - 1] * a.key_block;
   walk.values = env.at(a.values) + t.kv_head * a.value_head;
   walk.key_stride = a.key_block;
   walk.value_stride = a.value_block;
