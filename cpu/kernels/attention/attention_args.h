@@ -29,6 +29,7 @@ struct AttentionWalk {
   const int32_t* blocks;      ///< block of the state for each 64 positions of the sequence
   const std::byte* keys;      ///< this head's keys in block 0 of the state: [dk, 64], in q8_0 then scales (lib/quant/kv_block.h)
   const std::byte* values;    ///< this head's values in block 0: [64, dv], in q8_0 then scales
+  const std::byte* next_keys;  ///< what is read after this walk, to ask memory for ahead of time: only its time depends on it
   int64_t key_stride;         ///< bytes from block to block of the state
   int64_t value_stride;
   int64_t dk, dv;

@@ -52,9 +52,20 @@ struct ScaledValues {
   void next() { x += stride, scales += groups; }
 };
 
-/// b is also what the next block holds at `ahead` bytes from here: asked for now, it is in the cache when its turn comes.
+/// What a product asks memory for while it computes: as it goes through its own part of a block, what is read next is gone through in the same
+/// proportion. In address order, so that the processor's prefetcher joins in, and only as far as the level 2 cache: the fill buffers of the first
+/// alone carry half of what memory gives.
+struct Ahead {
+  const char* base;
+  int64_t step64;  ///< bytes for 64 bytes of what is computed
+  int64_t steps(int64_t bytes) const { return bytes * step64 / 64; }
+};
+
 template <int R, int C, class B>
-MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, B b, int64_t ahead, float* const* out, bool fresh) {
+MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, B b, Ahead ahead, float* const* out, bool fresh) {
+  constexpr int kBytes = C * Vec::width * static_cast<int>(sizeof *b.x);  // of a row of b
+  const int64_t step = ahead.steps(kBytes);
+  const char* soon = ahead.base;
   const float* row[R];
   Vec sum[R][C];
   MAINSPRING_UNROLL
@@ -63,17 +74,30 @@ MAINSPRING_INLINE void product(const float* const* a, int64_t k0, int64_t k1, B 
     MAINSPRING_UNROLL
     for (int c = 0; c < C; ++c) sum[r][c] = fresh ? zero() : load(out[r] + c * Vec::width);
   }
-  for (int64_t k = k0; k < k1; ++k, b.next()) {
+  for (int64_t k = k0; k < k1; ++k, b.next(), soon += step) {
     MAINSPRING_UNROLL
-    for (int i = 0; i < C * Vec::width * static_cast<int>(sizeof *b.x); i += 64) __builtin_prefetch(reinterpret_cast<const char*>(b.x) + ahead + i, 0, 3);
-    Vec x[C];
-    MAINSPRING_UNROLL
-    for (int c = 0; c < C; ++c) x[c] = b.at(c);
-    MAINSPRING_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const Vec s = set1(row[r][k]);
+    for (int i = 0; i < kBytes; i += 64) __builtin_prefetch(soon + i, 0, 2);
+    // The shorter side is kept in registers: beside R * C sums there is room for it and one more.
+    if constexpr (R < C) {
+      Vec y[R];
       MAINSPRING_UNROLL
-      for (int c = 0; c < C; ++c) sum[r][c] = fma(s, x[c], sum[r][c]);
+      for (int r = 0; r < R; ++r) y[r] = set1(row[r][k]);
+      MAINSPRING_UNROLL
+      for (int c = 0; c < C; ++c) {
+        const Vec x = b.at(c);
+        MAINSPRING_UNROLL
+        for (int r = 0; r < R; ++r) sum[r][c] = fma(y[r], x, sum[r][c]);
+      }
+    } else {
+      Vec x[C];
+      MAINSPRING_UNROLL
+      for (int c = 0; c < C; ++c) x[c] = b.at(c);
+      MAINSPRING_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const Vec y = set1(row[r][k]);
+        MAINSPRING_UNROLL
+        for (int c = 0; c < C; ++c) sum[r][c] = fma(y, x[c], sum[r][c]);
+      }
     }
   }
   MAINSPRING_UNROLL
@@ -99,10 +123,16 @@ struct Block {
   int64_t value_stride;
   int64_t vectors;      ///< whole vectors of a value row
   int tail;             ///< elements after them
-  int64_t keys_ahead, values_ahead;  ///< bytes from here to the next block's
+  Ahead keys_ahead, values_ahead;          ///< what to ask for while keys, values are computed with
   const float *key_scales, *value_scales;  ///< q8_0
   int64_t value_groups;
 
+  Ahead keys_ahead_from(int64_t t, int64_t dk) const {
+    return {keys_ahead.base + keys_ahead.steps(t * dk * static_cast<int64_t>(sizeof(T))), keys_ahead.step64};
+  }
+  Ahead values_ahead_from(int64_t column) const {
+    return {values_ahead.base + values_ahead.steps(column * kBlock * static_cast<int64_t>(sizeof(T))), values_ahead.step64};
+  }
   auto keys_from(int64_t t) const {
     if constexpr (sizeof(T) == 1) return ScaledKeys{keys + t, key_scales + t, 0};
     else return Plain<T>{keys + t, kBlock};
@@ -131,7 +161,7 @@ void score_rows(const AttentionWalk& w, int64_t i, const Block<T>& block, int64_
   for (int t = from; t < to; t += kStep) {
     float* out[R];
     for (int r = 0; r < R; ++r) out[r] = w.scores + (i + r) * kBlock + t;
-    product<R, kC>(w.q + i, 0, w.dk, block.keys_from(t), block.keys_ahead, out, true);
+    product<R, kC>(w.q + i, 0, w.dk, block.keys_from(t), block.keys_ahead_from(t, w.dk), out, true);
   }
 }
 
@@ -185,8 +215,10 @@ void mix_tokens(const AttentionWalk& w, int64_t i, const Block<T>& block, int fr
     for (int r = 0; r < R; ++r) out[r] += n * Vec::width;
     v += n;
   };
-  for (; v + C <= block.vectors; advance(C)) product<R, C>(a, from, to, block.values_from(from, v * Vec::width), block.values_ahead, out, false);
-  for (; v < block.vectors; advance(1)) product<R, 1>(a, from, to, block.values_from(from, v * Vec::width), block.values_ahead, out, false);
+  for (; v + C <= block.vectors; advance(C))
+    product<R, C>(a, from, to, block.values_from(from, v * Vec::width), block.values_ahead_from(v * Vec::width), out, false);
+  for (; v < block.vectors; advance(1))
+    product<R, 1>(a, from, to, block.values_from(from, v * Vec::width), block.values_ahead_from(v * Vec::width), out, false);
   if (block.tail)
     for (int r = 0; r < R; ++r) product_tail(a[r], from, to, block.values_from(from, v * Vec::width), out[r], block.tail);
 }
@@ -262,25 +294,33 @@ Block<float> decode(const AttentionWalk& w, const Block<T>& block, int from, int
     for (int64_t v = 0; v < block.vectors; ++v) store(y + v * Vec::width, block.values_from(t, v * Vec::width).at(0));
     if (block.tail) store(y + block.vectors * Vec::width, block.values_from(t, block.vectors * Vec::width).first(block.tail));
   }
-  return {keys, values, stride, stride / Vec::width, 0, 0, 0, nullptr, nullptr, 0};
+  const Ahead nothing{reinterpret_cast<const char*>(keys), 0};
+  return {keys, values, stride, stride / Vec::width, 0, nothing, nothing, nullptr, nullptr, 0};
 }
 
-/// Block `at` of the state, followed by the one that lies `next` blocks further.
+/// Bytes of a token's keys or values, d of them, with their scales.
 template <class T>
-Block<T> block_at(const AttentionWalk& w, int64_t at, int64_t next) {
+constexpr int64_t row_bytes(int64_t d) {
+  return d * static_cast<int64_t>(sizeof(T)) +
+         (sizeof(T) == 1 ? (d + kAttentionGroup - 1) / kAttentionGroup * static_cast<int64_t>(sizeof(float)) : 0);
+}
+
+/// Block `at` of the state; its values are read after its keys, and then `next_keys`.
+template <class T>
+Block<T> block_at(const AttentionWalk& w, int64_t at, const std::byte* next_keys) {
   Block<T> b{};
   b.keys = reinterpret_cast<const T*>(w.keys + at * w.key_stride);
   b.values = reinterpret_cast<const T*>(w.values + at * w.value_stride);
   b.value_stride = w.dv;
   b.vectors = w.dv / Vec::width;
   b.tail = static_cast<int>(w.dv % Vec::width);
-  b.keys_ahead = next * w.key_stride;
-  b.values_ahead = next * w.value_stride;
   if constexpr (sizeof(T) == 1) {
     b.key_scales = reinterpret_cast<const float*>(b.keys + w.dk * kBlock);
     b.value_scales = reinterpret_cast<const float*>(b.values + w.dv * kBlock);
     b.value_groups = (w.dv + kAttentionGroup - 1) / kAttentionGroup;
   }
+  b.keys_ahead = {reinterpret_cast<const char*>(b.values), 64 * row_bytes<T>(w.dv) / (w.dk * static_cast<int64_t>(sizeof(T)))};
+  b.values_ahead = {reinterpret_cast<const char*>(next_keys), 64 * row_bytes<T>(w.dk) / (w.dv * static_cast<int64_t>(sizeof(T)))};
   return b;
 }
 
@@ -298,9 +338,8 @@ void walk(const AttentionWalk& w) {
     if (last_query < first_query) last_query = first_query;
     while (last_query < w.queries && w.begin[last_query] < position + kBlock) ++last_query;
     if (first_query == last_query) continue;
-    const int64_t at = w.blocks[b];
-    const int64_t next = w.blocks[b + 1 < w.last_block ? b + 1 : b] - at;
-    const Block<T> block = block_at<T>(w, at, next);
+    const std::byte* next = b + 1 < w.last_block ? w.keys + w.blocks[b + 1] * w.key_stride : w.next_keys;
+    const Block<T> block = block_at<T>(w, w.blocks[b], next);
     if (sizeof(T) == sizeof(float) || last_query - first_query < kDecodeFrom) {
       queries_with_block(w, first_query, last_query, block, position);
       continue;
