@@ -16,7 +16,7 @@ using mainspring::roof::Roof;
 /// A node of explain(), as far as the profile needs it.
 struct Work {
   std::string name, op, kernel;
-  double bytes = 0, ops_per_row = 0;
+  double ops_per_row = 0;
   bool for_outputs = false;
   double ops(const ms::Profile::Pass& pass) const { return ops_per_row * static_cast<double>(for_outputs ? pass.output_rows : pass.rows); }
 };
@@ -24,7 +24,11 @@ struct Work {
 struct Phase {
   std::string name;
   ms::Profile profile;
-  double roof_seconds(const Work& w, size_t pass, const Roof& roof) const { return std::max(w.bytes / roof.read_bytes_per_s, w.ops(profile.passes[pass]) / roof.int8_ops_per_s); }
+  /// What a node had to read and write in a pass.
+  double bytes(size_t pass, size_t node) const { return static_cast<double>(profile.bytes[pass * (profile.bytes.size() / profile.passes.size()) + node]); }
+  double roof_seconds(const Work& w, size_t pass, size_t node, const Roof& roof) const {
+    return std::max(bytes(pass, node) / roof.read_bytes_per_s, w.ops(profile.passes[pass]) / roof.int8_ops_per_s);
+  }
 };
 
 /// From the first tile's begin to the last one's end.
@@ -37,7 +41,7 @@ struct Span {
 std::vector<Work> work_of(const ms::Session& session) {
   std::vector<Work> all;
   for (const Json& n : Json::parse(session.explain(true)))
-    all.push_back({n["node"], n["op"], n["kernel"], n["bytes_read"].get<double>(), n["ops_per_row"].get<double>(), n["rows"] == "n_outputs"});
+    all.push_back({n["node"], n["op"], n["kernel"], n["ops_per_row"].get<double>(), n["rows"] == "n_outputs"});
   return all;
 }
 
@@ -74,17 +78,19 @@ void write_slices(std::ofstream& out, const Phase& phase, const std::vector<Work
     waiting(first.worker, opens ? pass.begin : tiles[i - 1].end_ns, first.begin_ns);
     size_t next = i;
     while (next < tiles.size() && tiles[next].worker == first.worker && tiles[next].pass == first.pass && tiles[next].step == first.step) ++next;
-    const Work& w = work[static_cast<size_t>(first.node)];
+    const auto in_pass = static_cast<size_t>(first.pass), node = static_cast<size_t>(first.node);
+    const Work& w = work[node];
+    const double bytes = phase.bytes(in_pass, node);
     const double seconds = spans.nodes.at({first.pass, first.node}).seconds();
     slice(w.name, phase.name.c_str(), first.worker, first.begin_ns, tiles[next - 1].end_ns,
           {{"op", w.op},
            {"kernel", w.kernel},
            {"step", first.step},
            {"tiles", next - i},
-           {"bytes", w.bytes},
-           {"GB/s", seconds > 0 ? w.bytes / seconds * 1e-9 : 0},
-           {"GOP/s", seconds > 0 ? w.ops(phase.profile.passes[static_cast<size_t>(first.pass)]) / seconds * 1e-9 : 0},
-           {"share_of_roof", seconds > 0 ? phase.roof_seconds(w, static_cast<size_t>(first.pass), roof) / seconds : 0}});
+           {"bytes", bytes},
+           {"GB/s", seconds > 0 ? bytes / seconds * 1e-9 : 0},
+           {"GOP/s", seconds > 0 ? w.ops(phase.profile.passes[in_pass]) / seconds * 1e-9 : 0},
+           {"share_of_roof", seconds > 0 ? phase.roof_seconds(w, in_pass, node, roof) / seconds : 0}});
     const bool closes = next == tiles.size() || tiles[next].worker != first.worker || tiles[next].pass != first.pass;
     if (closes) waiting(first.worker, tiles[next - 1].end_ns, pass.end);
     i = next;
@@ -117,13 +123,13 @@ Json summary(const Phase& phase, const std::vector<Work>& work, const Roof& roof
   double all = 0;
   for (const Span& s : spans.passes) all += s.seconds();
   for (const auto& [at, span] : spans.nodes) {
-    const Work& w = work[static_cast<size_t>(at.second)];
-    const auto pass = static_cast<size_t>(at.first);
+    const auto pass = static_cast<size_t>(at.first), node = static_cast<size_t>(at.second);
+    const Work& w = work[node];
     Line& line = lines[w.op];
     line.seconds += span.seconds();
-    line.bytes += w.bytes;
+    line.bytes += phase.bytes(pass, node);
     line.ops += w.ops(phase.profile.passes[pass]);
-    line.roof_seconds += phase.roof_seconds(w, pass, roof);
+    line.roof_seconds += phase.roof_seconds(w, pass, node, roof);
     ++line.nodes;
   }
   std::vector<double> busy(static_cast<size_t>(workers));
