@@ -33,17 +33,17 @@ inline Arg arg_of(const Operand& o) {
 using Run = void (*)(const void*, const StepEnv&, int64_t, int);
 using Tiles = int64_t (*)(const void*, const StepEnv&);
 
-/// A binding of one step with parameters P (copied). `P` may hold a `Ref scratch` set through `scratch_of` when scratch_bytes > 0.
+/// A binding of one step with parameters P (copied). `bytes`: as Step's, null where the operands say it.
 template <class P>
-KernelBinding one_step(std::string kernel, P params, Run run, Tiles tiles) {
-  struct Block { P params; Run run; Tiles tiles; };
-  auto block = std::make_shared<Block>(Block{std::move(params), run, tiles});
+KernelBinding one_step(std::string kernel, P params, Run run, Tiles tiles, Tiles bytes = nullptr) {
+  struct Block { P params; Run run; Tiles tiles, bytes; };
+  auto block = std::make_shared<Block>(Block{std::move(params), run, tiles, bytes});
   KernelBinding b;
   b.kernel = std::move(kernel);
   b.params = block;
   b.finish = [](const KernelBinding& self, std::span<const std::byte* const>, Ref) {
     auto* p = static_cast<Block*>(self.params.get());
-    return std::vector<Step>{Step{p->run, p->tiles, &p->params}};
+    return std::vector<Step>{Step{p->run, p->tiles, &p->params, p->bytes}};
   };
   return b;
 }

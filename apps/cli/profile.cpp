@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <set>
 
 #include "sequences.h"
 
@@ -16,7 +17,7 @@ using mainspring::roof::Roof;
 /// A node of explain(), as far as the profile needs it.
 struct Work {
   std::string name, op, kernel;
-  double bytes = 0, ops_per_row = 0;
+  double ops_per_row = 0;
   bool for_outputs = false;
   double ops(const ms::Profile::Pass& pass) const { return ops_per_row * static_cast<double>(for_outputs ? pass.output_rows : pass.rows); }
 };
@@ -24,7 +25,11 @@ struct Work {
 struct Phase {
   std::string name;
   ms::Profile profile;
-  double roof_seconds(const Work& w, size_t pass, const Roof& roof) const { return std::max(w.bytes / roof.read_bytes_per_s, w.ops(profile.passes[pass]) / roof.int8_ops_per_s); }
+  /// What a node had to read and write in a pass.
+  double bytes(size_t pass, size_t node) const { return static_cast<double>(profile.bytes[pass * (profile.bytes.size() / profile.passes.size()) + node]); }
+  double roof_seconds(const Work& w, size_t pass, size_t node, const Roof& roof) const {
+    return std::max(bytes(pass, node) / roof.read_bytes_per_s, w.ops(profile.passes[pass]) / roof.int8_ops_per_s);
+  }
 };
 
 /// From the first tile's begin to the last one's end.
@@ -37,18 +42,31 @@ struct Span {
 std::vector<Work> work_of(const ms::Session& session) {
   std::vector<Work> all;
   for (const Json& n : Json::parse(session.explain(true)))
-    all.push_back({n["node"], n["op"], n["kernel"], n["bytes_read"].get<double>(), n["ops_per_row"].get<double>(), n["rows"] == "n_outputs"});
+    all.push_back({n["node"], n["op"], n["kernel"], n["ops_per_row"].get<double>(), n["rows"] == "n_outputs"});
   return all;
 }
 
-/// The span of each node in each pass, and of each pass.
-struct Spans {
-  std::map<std::pair<int32_t, int32_t>, Span> nodes;
+/// How long each node took in each pass, and the span of each pass. Tiles that run at the same moment share it evenly: the times of nodes that
+/// stand beside each other add up to what the clock showed.
+struct Times {
+  std::map<std::pair<int32_t, int32_t>, double> nodes;
   std::vector<Span> passes;
-  explicit Spans(const ms::Profile& p) : passes(p.passes.size()) {
+  explicit Times(const ms::Profile& p) : passes(p.passes.size()) {
+    struct Edge { int64_t at; const ms::Profile::Tile* tile; bool begins; };
+    std::vector<Edge> edges;
     for (const auto& t : p.tiles) {
-      nodes[{t.pass, t.node}].add(t.begin_ns, t.end_ns);
       passes[static_cast<size_t>(t.pass)].add(t.begin_ns, t.end_ns);
+      edges.push_back({t.begin_ns, &t, true});
+      edges.push_back({t.end_ns, &t, false});
+    }
+    std::stable_sort(edges.begin(), edges.end(), [](const Edge& a, const Edge& b) { return a.at < b.at; });
+    std::vector<const ms::Profile::Tile*> running;
+    int64_t last = 0;
+    for (const Edge& e : edges) {
+      for (const auto* t : running) nodes[{t->pass, t->node}] += static_cast<double>(e.at - last) * 1e-9 / static_cast<double>(running.size());
+      last = e.at;
+      if (e.begins) running.push_back(e.tile);
+      else running.erase(std::find(running.begin(), running.end(), e.tile));
     }
   }
 };
@@ -56,8 +74,8 @@ struct Spans {
 // ---- the trace -------------------------------------------------------------------------------------------------------------
 
 /// Tiles of one worker that follow each other in one step are one slice; what lies between slices of a pass is waiting.
-void write_slices(std::ofstream& out, const Phase& phase, const std::vector<Work>& work, const Roof& roof, int64_t origin) {
-  const Spans spans(phase.profile);
+void write_slices(std::ofstream& out, const Phase& phase, const std::vector<Work>& work, const Roof& roof, int workers, int64_t origin) {
+  const Times times(phase.profile);
   const auto& tiles = phase.profile.tiles;
   const auto us = [&](int64_t ns) { return static_cast<double>(ns - origin) * 1e-3; };
   const auto slice = [&](const std::string& name, const char* category, int worker, int64_t begin, int64_t end, Json args) {
@@ -67,28 +85,35 @@ void write_slices(std::ofstream& out, const Phase& phase, const std::vector<Work
   const auto waiting = [&](int worker, int64_t begin, int64_t end) {
     if (end - begin >= 1000) slice("idle", "idle", worker, begin, end, Json::object());
   };
+  std::set<std::pair<int32_t, int>> took_part;  // pass, worker
   for (size_t i = 0; i < tiles.size();) {
     const auto& first = tiles[i];
-    const Span& pass = spans.passes[static_cast<size_t>(first.pass)];
+    const Span& pass = times.passes[static_cast<size_t>(first.pass)];
+    took_part.insert({first.pass, first.worker});
     const bool opens = i == 0 || tiles[i - 1].worker != first.worker || tiles[i - 1].pass != first.pass;
     waiting(first.worker, opens ? pass.begin : tiles[i - 1].end_ns, first.begin_ns);
     size_t next = i;
     while (next < tiles.size() && tiles[next].worker == first.worker && tiles[next].pass == first.pass && tiles[next].step == first.step) ++next;
-    const Work& w = work[static_cast<size_t>(first.node)];
-    const double seconds = spans.nodes.at({first.pass, first.node}).seconds();
+    const auto in_pass = static_cast<size_t>(first.pass), node = static_cast<size_t>(first.node);
+    const Work& w = work[node];
+    const double bytes = phase.bytes(in_pass, node);
+    const double seconds = times.nodes.at({first.pass, first.node});
     slice(w.name, phase.name.c_str(), first.worker, first.begin_ns, tiles[next - 1].end_ns,
           {{"op", w.op},
            {"kernel", w.kernel},
            {"step", first.step},
            {"tiles", next - i},
-           {"bytes", w.bytes},
-           {"GB/s", seconds > 0 ? w.bytes / seconds * 1e-9 : 0},
-           {"GOP/s", seconds > 0 ? w.ops(phase.profile.passes[static_cast<size_t>(first.pass)]) / seconds * 1e-9 : 0},
-           {"share_of_roof", seconds > 0 ? phase.roof_seconds(w, static_cast<size_t>(first.pass), roof) / seconds : 0}});
+           {"bytes", bytes},
+           {"GB/s", seconds > 0 ? bytes / seconds * 1e-9 : 0},
+           {"GOP/s", seconds > 0 ? w.ops(phase.profile.passes[in_pass]) / seconds * 1e-9 : 0},
+           {"share_of_roof", seconds > 0 ? phase.roof_seconds(w, in_pass, node, roof) / seconds : 0}});
     const bool closes = next == tiles.size() || tiles[next].worker != first.worker || tiles[next].pass != first.pass;
     if (closes) waiting(first.worker, tiles[next - 1].end_ns, pass.end);
     i = next;
   }
+  for (size_t pass = 0; pass < times.passes.size(); ++pass)
+    for (int w = 0; w < workers; ++w)
+      if (!took_part.contains({static_cast<int32_t>(pass), w})) waiting(w, times.passes[pass].begin, times.passes[pass].end);
 }
 
 void write_trace(const std::string& path, const std::vector<Phase>& phases, const std::vector<Work>& work, const Roof& roof, int workers) {
@@ -99,7 +124,7 @@ void write_trace(const std::string& path, const std::vector<Phase>& phases, cons
     for (const auto& t : p.profile.tiles) origin = std::min(origin, t.begin_ns);
   out << R"({"displayTimeUnit":"ns","traceEvents":[{"name":"process_name","ph":"M","pid":1,"args":{"name":"mainspring"}})";
   for (int w = 0; w < workers; ++w) out << ",\n" << R"({"name":"thread_name","ph":"M","pid":1,"tid":)" << w << R"(,"args":{"name":"worker )" << w << "\"}}";
-  for (const Phase& p : phases) write_slices(out, p, work, roof, origin);
+  for (const Phase& p : phases) write_slices(out, p, work, roof, workers, origin);
   out << "]}\n";
   if (!out.flush()) fail(path + ": cannot be written whole");
 }
@@ -112,18 +137,18 @@ struct Line {
 };
 
 Json summary(const Phase& phase, const std::vector<Work>& work, const Roof& roof, int workers) {
-  const Spans spans(phase.profile);
+  const Times times(phase.profile);
   std::map<std::string, Line> lines;
   double all = 0;
-  for (const Span& s : spans.passes) all += s.seconds();
-  for (const auto& [at, span] : spans.nodes) {
-    const Work& w = work[static_cast<size_t>(at.second)];
-    const auto pass = static_cast<size_t>(at.first);
+  for (const Span& s : times.passes) all += s.seconds();
+  for (const auto& [at, seconds] : times.nodes) {
+    const auto pass = static_cast<size_t>(at.first), node = static_cast<size_t>(at.second);
+    const Work& w = work[node];
     Line& line = lines[w.op];
-    line.seconds += span.seconds();
-    line.bytes += w.bytes;
+    line.seconds += seconds;
+    line.bytes += phase.bytes(pass, node);
     line.ops += w.ops(phase.profile.passes[pass]);
-    line.roof_seconds += phase.roof_seconds(w, pass, roof);
+    line.roof_seconds += phase.roof_seconds(w, pass, node, roof);
     ++line.nodes;
   }
   std::vector<double> busy(static_cast<size_t>(workers));
@@ -160,7 +185,9 @@ void print_summary(const Json& s) {
 }  // namespace
 
 void ProfileOptions::add(CLI::App& verb) {
-  CLI::Option* file_option = verb.add_option("--profile", file, "run it, and write a trace of every step to this file (opens in Perfetto)");
+  CLI::Option* file_option = verb.add_option("--profile", file,
+                                             "run it, and write a trace of every step to this file (opens in Perfetto). Bytes are what a step must read and write; its share "
+                                             "of roof is the time that memory or the int8 peak would take: beyond 100% where bytes come from a cache");
   const auto number = [&](const char* name, int64_t& value, const char* what) {
     verb.add_option(name, value, what)->capture_default_str()->check(CLI::Range(int64_t{0}, kMostPositions))->needs(file_option);
   };

@@ -308,6 +308,17 @@ int64_t walk_tiles(const void* params, const StepEnv& env) {
   return tiles;
 }
 
+/// q, the result, and the keys and values that the rows of a tile see: once for all of them and for the heads of a group.
+int64_t walk_bytes(const void* params, const StepEnv& env) {
+  const Attention& a = *static_cast<const Attention*>(params);
+  int64_t used = 0, positions = 0;
+  for (const Segment& s : env.info.segments) {
+    const int64_t step = cut_of(a, s, used).tile_rows;
+    for (int64_t row = 0; row < s.rows; row += step) positions += range_of(a, s, std::min<int64_t>(row + step, s.rows) - 1).end - range_of(a, s, row).begin;
+  }
+  return positions * a.kv_heads * (a.key_head + a.value_head) / kKvBlock + env.extent(a.q.rows) * a.heads * (a.dk + a.dv) * static_cast<int64_t>(sizeof(float));
+}
+
 /// Pairs of row and head that a tile of the second step merges.
 int64_t merges_of(const Attention& a, const Cut& c) { return std::max<int64_t>(1, (1 << 17) / (c.splits * a.slot_floats)); }
 
@@ -346,7 +357,7 @@ void run_merge(const void* params, const StepEnv& env, int64_t tile, int) {
 std::vector<Step> finish(const KernelBinding& self, std::span<const std::byte* const>, Ref scratch) {
   auto* a = static_cast<Attention*>(self.params.get());
   a->scratch = scratch;
-  std::vector<Step> steps{{run_walk, walk_tiles, a}};
+  std::vector<Step> steps{{run_walk, walk_tiles, a, walk_bytes}};
   if (a->slots > 0) steps.push_back({run_merge, merge_tiles, a});
   return steps;
 }

@@ -23,6 +23,7 @@ Result<KernelBinding> bind_rms_norm(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_layer_norm(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_l2_norm(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_rms_norm_quant(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_rms_norm_add_quant(const BindRequest& request, IsaSet isa);  // rms_norm with a residual, then rms_norm_quant of the sum
 // elementwise.cpp
 Result<KernelBinding> bind_binary(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_unary(const BindRequest& request, IsaSet isa);

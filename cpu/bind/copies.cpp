@@ -40,6 +40,12 @@ void copy_run(const void* params, const StepEnv& env, int64_t tile, int) {
   }
 }
 
+/// A slice reads less than its operand holds.
+int64_t copy_bytes(const void* params, const StepEnv& env) {
+  const auto& p = *static_cast<const CopyParams*>(params);
+  return 2 * p.y.count(env) * (p.bytes + p.bytes2);
+}
+
 /// Operands of scalars with constant inner extents.
 Result<void> want_scalars(const BindRequest& q) {
   for (const Operand& o : q.in)
@@ -50,7 +56,7 @@ Result<void> want_scalars(const BindRequest& q) {
 
 KernelBinding copy_step(CopyParams p) {
   p.per_tile = rows_per_tile(p.bytes + p.bytes2, kTileBytes);
-  return one_step("copy", p, copy_run, copy_tiles);
+  return one_step("copy", p, copy_run, copy_tiles, copy_bytes);
 }
 
 /// One index of the outermost extent as a row, of any rank from 1.

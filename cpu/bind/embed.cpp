@@ -45,10 +45,16 @@ void embed_run(const void* params, const StepEnv& env, int64_t tile, int) {
   }
 }
 
+/// Rows of the table that the ids name, not all of it.
+int64_t embed_bytes(const void* params, const StepEnv& env) {
+  const auto& p = *static_cast<const EmbedParams*>(params);
+  return p.y.bytes(env) + p.y.count(env) * static_cast<int64_t>(sizeof(int32_t) + p.layout.row_bytes());
+}
+
 std::vector<Step> embed_finish(const KernelBinding& self, std::span<const std::byte* const> packed, Ref) {
   auto* p = static_cast<EmbedParams*>(self.params.get());
   if (!packed.empty()) p->weights = packed[0];
-  return {Step{embed_run, embed_tiles, p}};
+  return {Step{embed_run, embed_tiles, p, embed_bytes}};
 }
 
 struct GatherParams {
@@ -73,6 +79,11 @@ void gather_run(const void* params, const StepEnv& env, int64_t tile, int) {
     else
       std::memcpy(p.y.at(env, r), p.x.at(env, from), static_cast<size_t>(p.bytes));
   }
+}
+
+int64_t gather_bytes(const void* params, const StepEnv& env) {
+  const auto& p = *static_cast<const GatherParams*>(params);
+  return 2 * p.y.bytes(env) + p.y.count(env) * static_cast<int64_t>(sizeof(int32_t));
 }
 
 }  // namespace
@@ -114,7 +125,7 @@ Result<KernelBinding> bind_gather_rows(const BindRequest& q, IsaSet) {
   GatherParams p{span_of(x, keep), span_of(q.out[0], keep), rows.ref, 0, 1};
   p.bytes = p.x.length * info_of(x.dtype).bytes;
   p.per_tile = rows_per_tile(p.bytes, 65536);
-  return one_step("copy", p, gather_run, gather_tiles);
+  return one_step("copy", p, gather_run, gather_tiles, gather_bytes);
 }
 
 }  // namespace mainspring::inline v0::cpu

@@ -40,6 +40,11 @@ int64_t tiles(const void* params, const StepEnv& env) {
   return n * static_cast<const KvStore*>(params)->head_tiles;
 }
 
+int64_t bytes(const void* params, const StepEnv& env) {
+  const KvStore& p = *static_cast<const KvStore*>(params);
+  return env.extent(p.x.rows) * p.heads * (p.d * static_cast<int64_t>(sizeof(float)) + p.head_bytes / kKvBlock);
+}
+
 /// Rows that stand in one block, for one head.
 struct Part {
   const float* x;     ///< [n] rows of d, `stride` floats apart
@@ -126,7 +131,7 @@ void run(const void* params, const StepEnv& env, int64_t tile, int worker) {
 std::vector<Step> finish(const KernelBinding& self, std::span<const std::byte* const>, Ref) {
   auto* p = static_cast<KvStore*>(self.params.get());
   if (p->rotation.fn != nullptr) p->rotation.make_steps();
-  return {{p->run, tiles, p}};
+  return {{p->run, tiles, p, bytes}};
 }
 
 /// `rotation`: none for kv_store.

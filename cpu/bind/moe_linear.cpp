@@ -20,6 +20,7 @@ struct MoeLinearParams {
   bool x_per_slot = false;
   int64_t most_panels = 1;  ///< of a tile
   int64_t x_bytes = 0;      ///< of a row
+  int64_t expert_bytes = 0; ///< of a matrix
   int workers = 1;
 
   int64_t pairs(const StepEnv& env) const { return env.extent(ids.outer) * used; }
@@ -97,10 +98,16 @@ void moe_run(const void* params, const StepEnv& env, int64_t tile, int worker) {
   if (n) gathered(p, env, expert, mine, n, first, count, env.scratch(worker));
 }
 
+/// At most: rows may choose the same experts.
+int64_t moe_bytes(const void* params, const StepEnv& env) {
+  const auto& p = *static_cast<const MoeLinearParams*>(params);
+  return std::min(p.experts, p.pairs(env)) * p.expert_bytes + p.x.bytes(env) + p.ids.bytes(env) + p.y.bytes(env);
+}
+
 std::vector<Step> moe_finish(const KernelBinding& self, std::span<const std::byte* const> packed, Ref) {
   auto* p = static_cast<MoeLinearParams*>(self.params.get());
   if (!packed.empty()) p->matrix.weights = packed[0];
-  return {Step{moe_run, moe_tiles, p}};
+  return {Step{moe_run, moe_tiles, p, moe_bytes}};
 }
 
 }  // namespace
@@ -127,7 +134,8 @@ Result<KernelBinding> bind_moe_linear(const BindRequest& q, IsaSet isa) {
   p.workers = q.workers;
   p.most_panels = std::max<int64_t>(1, 256 / p.matrix.layout.width());
   b.worker_scratch_bytes = p.matrix.worker_scratch() + static_cast<size_t>(kGather * (p.x_bytes + p.most_panels * p.matrix.layout.width() * 4));
-  b.bytes_read = b.bytes_read / p.experts * std::min(p.used, p.experts);
+  p.expert_bytes = b.bytes_read / p.experts;
+  b.bytes_read = p.expert_bytes * std::min(p.used, p.experts);
   b.ops_per_row = 2 * p.matrix.layout.k * p.matrix.layout.outputs * p.used;
   b.finish = moe_finish;
   b.params = std::move(params);

@@ -19,6 +19,7 @@ struct RowSpan {
   int64_t outer_bytes = 0;  ///< from group to group
   explicit operator bool() const { return ref.space != Space::none; }
   int64_t count(const StepEnv& env) const { return env.extent(outer) * group; }
+  int64_t bytes(const StepEnv& env) const { return count(env) * row_bytes; }
   /// Rows follow each other without gaps: one stride does for all.
   bool dense() const { return group == 1 || outer_bytes == group * row_bytes; }
   /// Bytes from row to row where one number says it.

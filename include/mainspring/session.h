@@ -83,6 +83,7 @@ struct Profile {
   std::vector<Pass> passes;
   std::vector<Tile> tiles;  ///< worker by worker, in order of time; what lies between a worker's tiles within a pass is waiting
   int64_t dropped = 0;      ///< tiles for which there was no room
+  std::vector<int64_t> bytes;  ///< [passes, nodes]: what a node had to read and write in a pass, each byte once. Much of it may lie in a cache
 };
 
 class MAINSPRING_API Session {

@@ -1,6 +1,7 @@
 // rms_norm(x […,d], w? [d] or [h,d] for x […,h,d], residual? as x) -> same      attrs eps          x / sqrt(mean(x²)+eps) * w      arXiv:1910.07467
 //   rounded; then + residual: the same bits as an add that follows
 // rms_norm_quant(x, w?): the same to what attribute rows names (quantize_rows), d % 32 == 0: rms_norm, then quantize_rows
+// rms_norm_add_quant(x, w?, residual, w_next?) -> y, rows           attrs eps, eps_next, rows: y = rms_norm(x, w, residual), rows = rms_norm_quant(y, w_next)
 // layer_norm(x […,d], w? [d] or [h,d], b? same) -> same             attrs eps          (x-mean) / sqrt(var+eps) * w + b arXiv:1607.06450
 // l2_norm(x […,d]) -> same                                          attrs eps          x / max(sqrt(Σ x²), eps)
 // softmax(x […,d]) -> same                                          exp(x - max x) / Σ exp(x - max x)
@@ -42,6 +43,17 @@ Result<std::vector<ValueInfo>> infer_rms_norm(const OpCall& c) {
   return y;
 }
 Result<std::vector<ValueInfo>> infer_rms_norm_quant(const OpCall& c) { return then_quantised("rms_norm_quant", c, infer_norm("rms_norm_quant", c, 1)); }
+Result<std::vector<ValueInfo>> infer_rms_norm_add_quant(const OpCall& c) {
+  const char* op = "rms_norm_add_quant";
+  const Want want(op, c);
+  MAINSPRING_TRY(auto y, infer_norm(op, c, 1));
+  if (!want.has(2)) return want.fail("residual is absent, expected it as x");
+  MAINSPRING_TRY_VOID(want.maybe(2, "residual", y[0].dims));
+  MAINSPRING_TRY_VOID(check_vector(want, 3, "next weight", y[0]));
+  MAINSPRING_TRY_VOID(want.number("eps_next", kEps, 0));
+  MAINSPRING_TRY(auto rows, then_quantised(op, c, y));
+  return std::vector<ValueInfo>{y[0], rows[0]};
+}
 Result<std::vector<ValueInfo>> infer_layer_norm(const OpCall& c) { return infer_norm("layer_norm", c, 2); }
 Result<std::vector<ValueInfo>> infer_l2_norm(const OpCall& c) { return infer_norm("l2_norm", c, 0); }
 Result<std::vector<ValueInfo>> infer_softmax(const OpCall& c) { return infer_norm("softmax", c, 0); }
@@ -86,6 +98,14 @@ void reference_rms_norm(const OpArgs& a) {
 
 void reference_rms_norm_quant(const OpArgs& a) { then_quantise(a, reference_rms_alone); }
 
+void reference_rms_norm_add_quant(const OpArgs& a) {
+  reference_rms_norm({a.in, a.out.first(1), a.attrs, a.step});
+  Attrs next = a.attrs;
+  next.set("eps", a.attrs.f("eps_next", kEps));
+  const TensorView in[] = {a.out[0], a.in[3]};
+  reference_rms_norm_quant({in, a.out.subspan(1), next, a.step});
+}
+
 void reference_layer_norm(const OpArgs& a) {
   const double eps = a.attrs.f("eps", kEps);
   normalise(a, 2, [eps](const float* x, int64_t d) {
@@ -119,6 +139,8 @@ void reference_softmax(const OpArgs& a) {
 constinit const OpDef op_rms_norm{.name = "rms_norm", .min_in = 1, .max_in = 3, .n_out = 1, .infer = infer_rms_norm, .reference = reference_rms_norm};
 constinit const OpDef op_rms_norm_quant{
     .name = "rms_norm_quant", .min_in = 1, .max_in = 2, .n_out = 1, .infer = infer_rms_norm_quant, .reference = reference_rms_norm_quant};
+constinit const OpDef op_rms_norm_add_quant{
+    .name = "rms_norm_add_quant", .min_in = 3, .max_in = 4, .n_out = 2, .infer = infer_rms_norm_add_quant, .reference = reference_rms_norm_add_quant};
 constinit const OpDef op_layer_norm{
     .name = "layer_norm", .min_in = 1, .max_in = 3, .n_out = 1, .infer = infer_layer_norm, .reference = reference_layer_norm};
 constinit const OpDef op_l2_norm{.name = "l2_norm", .min_in = 1, .max_in = 1, .n_out = 1, .infer = infer_l2_norm, .reference = reference_l2_norm};

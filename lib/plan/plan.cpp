@@ -335,10 +335,8 @@ int64_t dense_row_stride(const Value& value) {
   return value.dims.size() <= 2 ? row : n / std::max<int64_t>(k, 1) * row;
 }
 
-size_t max_bytes(const Graph& graph, const Value& value) {
-  std::vector<int64_t> maxima;
-  for (const Symbol& s : graph.symbols) maxima.push_back(s.max);
-  size_t rows = value.dims.empty() ? 1 : static_cast<size_t>(value.dims[0].at(maxima));
+size_t bytes_of(const Value& value, int64_t n) {
+  const auto rows = static_cast<size_t>(n);
   if (is_quantised_rows(value.dtype)) return rows * static_cast<size_t>(dense_row_stride(value));
   if (is_kv(value.state_kind)) {
     const int64_t d = value.dims[value.state_kind == StateKind::kv_keys ? 2 : 3].times;
@@ -347,6 +345,12 @@ size_t max_bytes(const Graph& graph, const Value& value) {
   const DTypeInfo info = info_of(value.dtype);
   const size_t elements = rows * static_cast<size_t>(dense_row_stride(value));
   return (elements + static_cast<size_t>(info.block) - 1) / static_cast<size_t>(info.block) * static_cast<size_t>(info.bytes);
+}
+
+size_t max_bytes(const Graph& graph, const Value& value) {
+  std::vector<int64_t> maxima;
+  for (const Symbol& s : graph.symbols) maxima.push_back(s.max);
+  return bytes_of(value, value.dims.empty() ? 1 : value.dims[0].at(maxima));
 }
 
 bool PanelStore::holds(const std::string& key) {

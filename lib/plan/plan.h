@@ -100,6 +100,8 @@ struct SourceRelease {
 Result<std::shared_ptr<const Plan>> make_plan(Graph graph, const PlanOptions& options, Provider& provider, const Context& context, PanelStore& store,
                                               const SourceRelease& release);
 
+/// Bytes of `rows` indices of a dense value's outermost extent (KV: blocks).
+size_t bytes_of(const Value& value, int64_t rows);
 /// Bytes of a value when its symbols are at their maximum.
 size_t max_bytes(const Graph& graph, const Value& value);
 /// Elements between rows of a dense value (q8_rows, q16_rows: bytes).

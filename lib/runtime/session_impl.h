@@ -41,9 +41,11 @@ struct Session::Impl {
   Phase phase = Phase::idle;
   int64_t rows_done = 0, rows_total = 0, output_done = 0, output_total = 0;
 
-  Buffer profile_memory;  // passes, lanes, tiles; empty: nobody profiles
+  Buffer profile_memory;  // lanes, passes, bytes, tiles; empty: nobody profiles
   TileRecorder recorder;
   Profile::Pass* profile_passes = nullptr;
+  int64_t* profile_bytes = nullptr;  // [passes, nodes]
+  int32_t most_passes = 0;
 
   Result<void> make();
   Result<void> accept(std::span<const StepItem> call);

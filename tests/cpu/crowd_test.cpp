@@ -147,7 +147,7 @@ TEST(Executor, StepsBesideEachOtherRunEachTileOnceAndGroupsFollow) {
       m.done = &done;
       m.of_group = &of_group;
       of_group[static_cast<size_t>(m.group)] += m.n;
-      steps.push_back({run_member, member_tiles, &m, i % static_cast<size_t>(most) != 0});
+      steps.push_back({.run = run_member, .tiles = member_tiles, .params = &m, .beside = i % static_cast<size_t>(most) != 0});
     }
     Threads threads;
     Executor executor(&threads, 2);

@@ -141,6 +141,27 @@ TEST(NormBind, rms_norm_quant_is_rms_norm_then_quantize_rows) {
   }
 }
 
+TEST(NormBind, rms_norm_add_quant_is_both_norms_to_the_bit) {
+  for (const NormKernel* kernel : norm_kernels_here()) {
+    const IsaSet isa = *cap(machine(), kernel->name);
+    const Tensor x = floats({9, 96}, 3, 1, true, 5), residual = floats({9, 96}, 3, 1, true, 6), w = vector_of({96}, 9), next = vector_of({96}, 10);
+    for (const DType rows : {DType::q8_rows, DType::q16_rows, DType::bf16}) {
+      const Attrs both{{"eps", 1e-3}, {"eps_next", 1e-6}, {"rows", std::string(name_of(rows))}}, first{{"eps", 1e-3}}, second{{"eps", 1e-6}, {"rows", std::string(name_of(rows))}};
+      Bound fused(cpu::bind_rms_norm_add_quant, "rms_norm_add_quant", both, {x, w, residual, next}, {output({9, 96}), output({9, 96}, rows, 1)}, isa);
+      Bound sum(cpu::bind_rms_norm, "rms_norm", first, {x, w, residual}, {output({9, 96})}, isa);
+      ASSERT_TRUE(fused.ok() && sum.ok()) << fused.error() << sum.error();
+      fused.run(9, 1);
+      sum.run(9);
+      Bound quant(cpu::bind_rms_norm_quant, "rms_norm_quant", second, {sum.out(), next}, {output({9, 96}, rows, 1)}, isa);
+      ASSERT_TRUE(quant.ok()) << quant.error();
+      quant.run(9, 1);
+      const size_t used = rows == DType::bf16 ? 2 * 96 : (rows == DType::q16_rows ? 2 : 1) * 96 + 12 + 24;  // the rest fills up
+      for (int64_t r = 0; r < 9; ++r) EXPECT_EQ(0, std::memcmp(fused.out(0).row(r), sum.out().row(r), 96 * sizeof(float))) << kernel->name << " row " << r;
+      for (int64_t r = 0; r < 9; ++r) EXPECT_EQ(0, std::memcmp(fused.out(1).row(r), quant.out().row(r), used)) << kernel->name << " row " << r << " of " << name_of(rows);
+    }
+  }
+}
+
 TEST(NormBind, quantize_rows_is_the_reference_to_the_bit) {
   for (const NormKernel* kernel : norm_kernels_here()) {
     const IsaSet isa = *cap(machine(), kernel->name);

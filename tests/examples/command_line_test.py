@@ -160,9 +160,14 @@ def a_profile_holds_every_node_and_worker():
         r = document("explain", MODEL, "--profile", trace, "--prompt", 40, "--generate", 5, "--depth", 8, "--parallel", 2, "--threads", 2)
         assert [(p["phase"], p["passes"], p["dropped"], len(p["idle"])) for p in r["phases"]] == [("prefill", 1, 0, 2), ("decode", 5, 0, 2)], r
         for p in r["phases"]:
-            assert 0.5 < sum(o["share"] for o in p["ops"]) < 1.01 and all(0 <= i < 1.01 for i in p["idle"]), p
+            assert 0 < sum(o["share"] for o in p["ops"]) < 1.001 and all(0 <= i <= 1 for i in p["idle"]), p
+            assert all(o["bytes"] > 0 and o["share_of_roof"] > 0 for o in p["ops"]), p
+        decode = {o["op"]: o for o in r["phases"][1]["ops"]}
+        # two layers, two sequences, five steps that see 49 to 53 positions of two heads of 16 in f16; q and the result: rows of 64 in f32
+        assert decode["attention"]["bytes"] == 2 * 2 * (sum(range(49, 54)) * 2 * 2 * 16 * 2 + 5 * 2 * 64 * 4), decode
         events = json.loads(trace.read_text())["traceEvents"]
         slices = [e for e in events if e["ph"] == "X" and e["name"] != "idle"]
+        assert all(e["args"]["bytes"] > 0 and e["args"]["share_of_roof"] > 0 for e in slices)
         assert {e["name"] for e in slices} == nodes, nodes ^ {e["name"] for e in slices}
         assert {e["args"]["name"] for e in events if e["name"] == "thread_name"} == {"worker 0", "worker 1"}
         for w in (0, 1):  # one worker does one thing at a time

@@ -24,6 +24,12 @@ const OpCase kRmsQuant[] = {
     {.name = "16 bits", .op = "rms_norm_quant", .in = {rows({kN, 576}), vec({576})}, .attrs = {{"eps", 1e-5}, {"rows", "q16_rows"}}, .quant_steps = 2},
     {.name = "heads", .op = "rms_norm_quant", .in = {rows({kN, 3, 32}), vec({3, 32})}, .attrs = {{"eps", 1e-5}}, .may_refuse = true, .quant_steps = 1},
 };
+const OpCase kRmsAddQuant[] = {
+    {.name = "plain", .op = "rms_norm_add_quant", .in = {rows({kN, 96}), vec({96}), rows({kN, 96}), vec({96})}, .attrs = {{"eps", 1e-6}, {"eps_next", 1e-3}}, .quant_steps = 1},
+    {.name = "bare", .op = "rms_norm_add_quant", .in = {rows({kN, 256}), absent(), rows({kN, 256})}, .attrs = {{"eps", 1e-5}, {"eps_next", 1e-5}}, .quant_steps = 1},
+    {.name = "16 bits", .op = "rms_norm_add_quant", .in = {rows({kN, 576}), vec({576}), rows({kN, 576}), vec({576})}, .attrs = {{"eps", 1e-5}, {"rows", "q16_rows"}}, .quant_steps = 2},
+    {.name = "heads", .op = "rms_norm_add_quant", .in = {rows({kN, 3, 32}), vec({32}), rows({kN, 3, 32}), vec({32})}, .may_refuse = true, .quant_steps = 1},
+};
 const OpCase kLayer[] = {
     {.name = "odd", .op = "layer_norm", .in = {rows({kN, 63}), vec({63}), vec({63})}, .attrs = {{"eps", 1e-5}}},
     {.name = "no bias", .op = "layer_norm", .in = {rows({kN, 128}), vec({128})}, .attrs = {{"eps", 1e-5}}},
@@ -47,6 +53,7 @@ const OpCase kSoftmax[] = {
 
 MAINSPRING_OP_TEST(OpRmsNorm, kRms);
 MAINSPRING_OP_TEST(OpRmsNormQuant, kRmsQuant);
+MAINSPRING_OP_TEST(OpRmsNormAddQuant, kRmsAddQuant);
 MAINSPRING_OP_TEST(OpLayerNorm, kLayer);
 MAINSPRING_OP_TEST(OpL2Norm, kL2);
 MAINSPRING_OP_TEST(OpSoftmax, kSoftmax);

@@ -138,6 +138,24 @@ TEST_P(Passes, ResidualsJoinTheLayerToTheBit) {
   EXPECT_EQ(with_residual(without), 0u);
 }
 
+TEST_P(Passes, NormsThatFollowEachOtherJoinToTheBit) {
+  ASSERT_TRUE(apply("lower_quantized", graph_));
+  for (const char* pass : {"fuse_quantize", "fuse_residual", "dead_code"}) apply(pass, graph_);
+  const std::vector<float> want = logits(graph_, m_);
+  Graph refused = graph_;
+  EXPECT_FALSE(apply("fuse_norms", refused, {false, takes_nothing, nullptr})) << "nothing is fused that no kernel takes";
+  const size_t norms = count(graph_, "rms_norm") + count(graph_, "rms_norm_quant");
+  const bool changed = apply("fuse_norms", graph_);
+  EXPECT_EQ(changed, count(graph_, "rms_norm_add_quant") > 0);
+  EXPECT_EQ(count(graph_, "rms_norm") + count(graph_, "rms_norm_quant") + 2 * count(graph_, "rms_norm_add_quant"), norms);
+  if (std::string_view(m_.name) == "gemma3-dense") {
+    EXPECT_EQ(count(graph_, "rms_norm_add_quant"), 3u) << "behind attention twice, and between the layers; the last sum's rows are gathered first";
+  }
+  ASSERT_TRUE(graph_.verify());
+  EXPECT_TRUE(same(logits(graph_, m_), want));
+  EXPECT_FALSE(apply("fuse_norms", graph_));
+}
+
 TEST_P(Passes, RotationsJoinTheStoreOfKeysToTheBit) {
   const std::vector<float> want = logits(graph_, m_);
   Graph refused = graph_;

@@ -63,6 +63,9 @@ struct Step {
   void (*run)(const void* params, const StepEnv& env, int64_t tile, int worker) = nullptr;
   int64_t (*tiles)(const void* params, const StepEnv& env) = nullptr;
   const void* params = nullptr;  ///< owned by the binding's `params`
+  /// What the step must read and write now, for a profile: each byte once, as far as one cache could do it. Null in all steps of a node: its weights
+  /// (bytes_read, else all), the recurrent states of the segments, and every row of its other operands but KV.
+  int64_t (*bytes)(const void* params, const StepEnv& env) = nullptr;
   bool beside = false;           ///< the planner's: may run at the same time as the step before it (and those that one stands beside)
 };
 
