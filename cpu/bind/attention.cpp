@@ -311,11 +311,13 @@ int64_t walk_tiles(const void* params, const StepEnv& env) {
 /// q, the result, and the keys and values that the rows of a tile see: once for all of them and for the heads of a group.
 int64_t walk_bytes(const void* params, const StepEnv& env) {
   const Attention& a = *static_cast<const Attention*>(params);
-  int64_t used = 0, positions = 0;
-  for (const Segment& s : env.info.segments) {
-    const int64_t step = cut_of(a, s, used).tile_rows;
-    for (int64_t row = 0; row < s.rows; row += step) positions += range_of(a, s, std::min<int64_t>(row + step, s.rows) - 1).end - range_of(a, s, row).begin;
-  }
+  int64_t positions = 0;
+  Cutter cutter(a, env);
+  for (Cut c; cutter.next(c);)
+    for (const Segment* s = c.segment; s != c.end; ++s) {
+      const int64_t step = c.whole ? s->rows : c.tile_rows;
+      for (int64_t row = 0; row < s->rows; row += step) positions += range_of(a, *s, std::min<int64_t>(row + step, s->rows) - 1).end - range_of(a, *s, row).begin;
+    }
   return positions * a.kv_heads * (a.key_head + a.value_head) / kKvBlock + env.extent(a.q.rows) * a.heads * (a.dk + a.dv) * static_cast<int64_t>(sizeof(float));
 }
 
