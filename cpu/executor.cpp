@@ -44,12 +44,17 @@ RunStatus Executor::run(std::span<const Step> steps, const StepEnv& env, bool fr
 
 void Executor::enter() {
   const int workers = crowd_.workers(now_ns());
+  stay_ = crowd_.stay();
+  guest_ = stay_ < INT64_MAX ? workers - 1 : workers;
+  guest_ran_.store(0, std::memory_order_relaxed);
   inside_.store(0, std::memory_order_relaxed);
   put_aside_.store(0, std::memory_order_relaxed);
   regroup_at_.store(crowd_.more_at(), std::memory_order_relaxed);
   if (workers > 1) parallel_->run(workers, body, this);
   else work(0);
-  crowd_.put_aside(put_aside_.load(std::memory_order_relaxed), left_at_.load(std::memory_order_relaxed));
+  const int put_aside = put_aside_.load(std::memory_order_relaxed);
+  if (put_aside > 0) crowd_.put_aside(put_aside, left_at_.load(std::memory_order_relaxed));
+  else if (const int64_t ran = guest_ran_.load(std::memory_order_relaxed)) crowd_.guest_stayed(ran, left_at_.load(std::memory_order_relaxed));
 }
 
 void Executor::body(void* self, int worker) { static_cast<Executor*>(self)->work(worker); }
@@ -114,7 +119,23 @@ bool Executor::leave() {
   return false;
 }
 
+/// True where the guest has stayed its time and left.
+bool Executor::stayed(int64_t entered, int64_t now) {
+  if (now - entered < stay_ || !leave()) return false;
+  regroup_at_.store(now + stay_, std::memory_order_relaxed);
+  return true;
+}
+
 void Executor::work(int worker) {
+  const int64_t entered = worker == guest_ ? now_ns() : 0;
+  do_tiles(worker, entered);
+  if (entered == 0) return;
+  const int64_t now = now_ns();
+  left_at_.store(now, std::memory_order_relaxed);
+  guest_ran_.store(now - entered, std::memory_order_relaxed);
+}
+
+void Executor::do_tiles(int worker, int64_t entered) {
   inside_.fetch_add(1, std::memory_order_relaxed);
   const uint64_t n = steps_.size();
   const bool may_stop = stop_.cancel != nullptr || stop_.deadline_ns != 0;
@@ -123,7 +144,10 @@ void Executor::work(int worker) {
     if (step_of(seen) >= n) return;
     if (status_.load(std::memory_order_relaxed) != 0 || (may_stop && should_stop())) return;
     if (next_of(seen) >= tiles_of(seen)) {
-      wait_beyond(step_of(seen));
+      // A guest that slept would have to wait for its core, and the end of the run for it.
+      if (entered == 0) wait_beyond(step_of(seen));
+      else if (stayed(entered, now_ns())) return;
+      else relax();
       continue;
     }
     const uint64_t mine = claim_.fetch_add(1, std::memory_order_acq_rel);
@@ -147,6 +171,7 @@ void Executor::work(int worker) {
       put_aside_.fetch_add(1, std::memory_order_relaxed);
       return;
     }
+    if (entered != 0 && stayed(entered, end)) return;
   }
 }
 

@@ -4,8 +4,8 @@
 // step. So the next step begins when all tiles are done, not when all workers have arrived: a worker that the system has put aside
 // and that holds no tile delays nobody, and bodies may start late or run one after another. Waiting spins briefly, then sleeps.
 // Steps that stand beside each other are opened together: their tiles are counted through.
-// A worker that was put aside while it held a tile leaves the run to the others, and for a while fewer enter (crowd.h); in a long run all return
-// then and enter anew.
+// A worker that was put aside while it held a tile leaves the run to the others, and fewer enter (crowd.h); when one more is to come as a guest, all
+// return and enter anew. A guest leaves by itself, and does not sleep in the run: it might not get its core back in time.
 #pragma once
 
 #include <atomic>
@@ -27,12 +27,14 @@ class Executor final : public RunState {
  private:
   static void body(void* self, int worker);
   void work(int worker);
+  void do_tiles(int worker, int64_t entered);
   bool should_stop();
   void open_next(int64_t step);
   void wait_beyond(uint64_t step);
   void enter();
   void stop_with(int status);
   bool leave();
+  bool stayed(int64_t entered, int64_t now);
 
   static constexpr int kMostBeside = 8;  // more that stand beside each other are opened in turns
 
@@ -41,6 +43,9 @@ class Executor final : public RunState {
   std::span<const Step> steps_;
   const StepEnv* env_ = nullptr;
   StopConditions stop_;
+  int guest_ = 0;     // the worker that is one, in this region; `workers` where none is
+  int64_t stay_ = 0;  // of the guest
+  std::atomic<int64_t> guest_ran_{0};
   // The open steps: how many, and the tiles up to the end of each. Written by the worker that opens them, before claim_.
   int n_open_ = 0;
   int64_t ends_[kMostBeside] = {};

@@ -63,6 +63,7 @@ void Pool::run(int workers, void (*body)(void* user, int worker), void* user) {
   start_threads();
   body_ = body;
   user_ = user;
+  caller_cpu_ = this_cpu();
   unfinished_.store(static_cast<uint32_t>(workers - 1), std::memory_order_relaxed);
   const uint64_t generation = generation_of(ticket_.load(std::memory_order_relaxed)) + 1;
   ticket_.store(ticket_for(generation, static_cast<uint64_t>(workers)), std::memory_order_release);  // 24 bits wrap, harmlessly
@@ -72,18 +73,19 @@ void Pool::run(int workers, void (*body)(void* user, int worker), void* user) {
   else
     for (int i = 1; i < workers; ++i) epoch_.notify_one();
   body(user, 0);
-  while (work_once()) {
+  while (work_once(false)) {
   }
   wait_for_others();
   busy_.store(false, std::memory_order_release);
 }
 
 // Claims one call and makes it. False when none is left.
-bool Pool::work_once() {
+bool Pool::work_once(bool own_thread) {
   uint64_t ticket = ticket_.load(std::memory_order_acquire);
   do {
     if (next_of(ticket) >= limit_of(ticket)) return false;
   } while (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire));
+  if (own_thread) make_way_on(caller_cpu_);
   body_(user_, static_cast<int>(next_of(ticket)));
   // Acquire too: the last one here hands everybody's writes to the caller.
   if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
@@ -98,7 +100,7 @@ void Pool::wait_for_others() {
 void Pool::work() {
   for (;;) {
     const uint32_t epoch = epoch_.load(std::memory_order_acquire);  // before the look for work, so that no job is slept through
-    while (work_once()) {
+    while (work_once(true)) {
     }
     if (stop_.load(std::memory_order_acquire)) return;
     if (!spin_until([this, epoch] { return epoch_.load(std::memory_order_acquire) != epoch; })) epoch_.wait(epoch, std::memory_order_acquire);

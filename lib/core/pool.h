@@ -17,6 +17,7 @@ namespace mainspring::inline v0 {
 ///
 /// The caller takes worker 0; the others are claimed from a counter by whoever is awake, the caller too once it is done with its
 /// own. So a thread that wakes late costs nothing but its help, and run() never waits for a call that has not begun.
+/// A thread that wakes on the caller's own core moves to another before it begins: there it would only take turns with the caller.
 /// Idle threads look for work for kSpinMicroseconds, then sleep: an idle pool takes no processor time. They block all signals.
 ///
 /// run() from several threads at once, or from inside a body: the second one makes all its calls itself, one after another.
@@ -45,7 +46,7 @@ class Pool final : public Parallel {
   static void* thread_main(void* self);
   void start_threads();
   void work();
-  bool work_once();
+  bool work_once(bool own_thread);
   void wait_for_others();
 
   const int workers_;
@@ -60,6 +61,7 @@ class Pool final : public Parallel {
   // call has returned, so nobody writes them meanwhile.
   void (*body_)(void*, int) = nullptr;
   void* user_ = nullptr;
+  int caller_cpu_ = -1;  // where the caller was when the job began
   alignas(64) std::atomic<uint64_t> ticket_{0};    // generation (24 bits) | workers (20) | next worker to claim (20)
   alignas(64) std::atomic<uint32_t> unfinished_{0};  // calls of the job that have not returned, worker 0's not counted
   alignas(64) std::atomic<uint32_t> epoch_{0};     // what idle threads sleep on: changes with every job and at the end

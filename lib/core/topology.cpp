@@ -260,12 +260,31 @@ bool bind_this_thread(const std::vector<int>& cpus) {
 #endif
 }
 
-int node_of_caller(const Machine& machine) {
+int this_cpu() {
 #if defined(__linux__)
-  const int here = sched_getcpu();
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+void make_way_on(int cpu) {
+#if defined(__linux__)
+  if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getcpu() != cpu) return;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;  // more CPUs than this set holds: stay
+  cpu_set_t others = allowed;
+  CPU_CLR(cpu, &others);
+  if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+#else
+  static_cast<void>(cpu);
+#endif
+}
+
+int node_of_caller(const Machine& machine) {
+  const int here = this_cpu();
   for (const MachineCpu& cpu : machine.cpus)
     if (cpu.id == here) return cpu.node;
-#endif
   return -1;
 }
 

@@ -55,6 +55,11 @@ int node_of_caller(const Machine& machine);
 /// Lets the calling thread run on these CPUs only. False where the system refuses.
 bool bind_this_thread(const std::vector<int>& cpus);
 
+/// The CPU that the calling thread runs on now, or -1. No system call where the kernel maps it.
+int this_cpu();
+/// Moves the calling thread away from `cpu` if it runs there and may run elsewhere; it may come back later. Allocates nothing.
+void make_way_on(int cpu);
+
 /// Only the CPUs of a list are allowed. Errors: invalid_argument (no list; a CPU that the process may not use).
 Result<Machine> with_chosen(Machine machine, std::string_view list);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <sched.h>
 
@@ -265,6 +266,27 @@ TEST(Topology, ThisMachineObeysItsAffinity) {
   if (sched_setaffinity(0, sizeof one, &one) != 0) GTEST_SKIP() << "the affinity can't be set here";
   EXPECT_EQ(default_workers(read_machine()), 1);
   sched_setaffinity(0, sizeof before, &before);
+}
+
+TEST(Topology, AThreadMakesWayAndMayComeBack) {
+  const auto allowed = [] {
+    std::vector<int> ids;
+    for (const MachineCpu& cpu : read_machine().cpus)
+      if (cpu.allowed) ids.push_back(cpu.id);
+    return ids;
+  };
+  const std::vector<int> before = allowed();
+  if (before.size() < 2 || this_cpu() < 0) GTEST_SKIP() << "one CPU";
+  std::thread([&] {
+    int left = 0;
+    for (int i = 0; i < 20; ++i) {
+      const int here = this_cpu();
+      make_way_on(here);
+      left += this_cpu() != here;  // the system may have brought it back since
+    }
+    EXPECT_GT(left, 0);
+    EXPECT_EQ(allowed(), before);
+  }).join();
 }
 
 }  // namespace
