@@ -21,7 +21,6 @@ class SentencePiece {
   void encode_word(std::string_view word, MergeScratch& scratch, std::vector<int32_t>& ids) const;
 
   const Vocabulary* vocabulary_;
-  std::vector<uint32_t> ranks_;  ///< by token: ascending as scores descend, equal for equal scores
   std::array<int32_t, 256> byte_tokens_{};
   // Made by the first call whose words are remembered: reading every character of a large vocabulary is a tenth of a start,
   // and a short text is one word of the merging loop's heap.
