@@ -87,7 +87,7 @@ uint32_t Bpe::intern(std::string_view text) {
 
 void Bpe::add_symbols(const Vocabulary& v) {
   tokens_ = next_symbol_ = static_cast<uint32_t>(v.size);
-  symbols_.reset(v.texts.size());
+  symbols_.reset(v.texts.size() + 256);  // merges make some that are no tokens
   for (auto& t : byte_tokens_) t = {-1, -1};
   for (uint32_t id = 0; id < tokens_; ++id) {
     const std::string_view text = v.texts[id];

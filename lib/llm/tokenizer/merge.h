@@ -114,6 +114,8 @@ class WordCache {
  public:
   static constexpr size_t kLongest = 24;
   explicit WordCache(size_t text_bytes) : entries_(text_bytes < 256 ? 0 : 4096) {}
+  /// The whole text of the call is too short for it.
+  bool is_off() const { return entries_.empty(); }
 
   /// Appends the ids of a word seen before. `part`: the word is a part of a longer one, which may be encoded otherwise.
   bool repeat(std::string_view word, bool part, uint64_t hash, std::vector<int32_t>& ids) const {

@@ -9,29 +9,28 @@ namespace mainspring::inline v0 {
 
 namespace {
 
-/// A number that falls as the score rises; NaN comes last.
+/// A number below kNoRank that falls as the score rises, equal for equal scores; NaN comes last.
 uint32_t rank_of(float score) {
   if (std::isnan(score)) return kNoRank - 1;
   const auto bits = std::bit_cast<uint32_t>(score + 0.0f);  // -0 and 0 are one score
   const uint32_t rising = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-  return ~rising;
+  return std::min(~rising, kNoRank - 1);
 }
 
 }  // namespace
 
 SentencePiece::SentencePiece(const Vocabulary& v) : vocabulary_(&v) {
-  ranks_.resize(v.texts.size());
-  joins_.reset(v.texts.size());
-  for (uint32_t id = 0; id < ranks_.size(); ++id) {
-    ranks_[id] = std::min(rank_of(v.score(id)), kNoRank - 1);
-    joins_.add(v.texts[id]);
-  }
   for (uint32_t b = 0; b < 256; ++b) {
     const char byte = static_cast<char>(b);
     int32_t id = v.find(fmt::format("<0x{:02X}>", b));
     if (id < 0) id = v.find({&byte, 1});
     byte_tokens_[b] = id >= 0 ? id : v.id(Special::unk);
   }
+}
+
+void SentencePiece::build_joins() const {
+  joins_.reset(vocabulary_->texts.size());
+  for (std::string_view text : vocabulary_->texts) joins_.add(text);
 }
 
 void SentencePiece::encode_word(std::string_view word, MergeScratch& scratch, std::vector<int32_t>& ids) const {
@@ -43,7 +42,7 @@ void SentencePiece::encode_word(std::string_view word, MergeScratch& scratch, st
   }
   const auto find = [&](const Piece& l, const Piece& r) -> Merge {
     const uint32_t id = vocabulary_->ids.find(word.substr(l.begin, r.end - l.begin));
-    return id == kNoSymbol ? Merge{} : Merge{ranks_[id], id};
+    return id == kNoSymbol ? Merge{} : Merge{rank_of(vocabulary_->score(id)), id};
   };
   merge_pieces(scratch, find, find);
   for (const Piece& p : scratch.pieces) {
@@ -59,6 +58,8 @@ void SentencePiece::encode_word(std::string_view word, MergeScratch& scratch, st
 }
 
 void SentencePiece::encode(std::string_view text, MergeScratch& scratch, WordCache& cache, std::vector<int32_t>& ids) const {
+  if (cache.is_off()) return encode_word(text, scratch, ids);
+  std::call_once(once_, [this] { build_joins(); });
   joins_.split(text, [&](std::string_view word) {
     const uint64_t hash = hash_text(word, vocabulary_->ids.seed());
     if (cache.repeat(word, false, hash, ids)) return;

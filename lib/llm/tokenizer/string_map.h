@@ -2,6 +2,8 @@
 // Slots are 8 bytes (32 bits of hash, 32 bits of id), so that a miss, the common answer while merging, touches one cache line.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -35,34 +37,42 @@ inline uint64_t hash_text(std::string_view s, uint64_t seed) {
   return mix64(h ^ tail, 0xA0761D6478BD642Fu);
 }
 
-/// Thread-safety: find() from any thread once built.
+/// Filled either by lend() or by put(). Thread-safety: find() from any thread once built.
 class StringMap {
  public:
-  /// Room for `keys` keys; ids given to put() must be below `ids` in all.
+  StringMap() = default;
+  StringMap(StringMap&&) = default;  // what keys_ points to stays where it is
+  StringMap& operator=(StringMap&&) = default;
+
+  /// Room for `keys` keys.
   void reset(size_t keys) {
-    slots_.assign(std::bit_ceil(keys * 2 + 8), Slot{});
-    keys_.clear();
+    slots_.assign(std::bit_ceil(std::max(keys * 2, size_t{16})), Slot{});
+    own_.clear();
+    keys_ = {};
     used_ = 0;
     // The layout must not be known to whoever wrote the file, or it could be made quadratic.
     seed_ = mix64(reinterpret_cast<uintptr_t>(slots_.data()) | 1, 0x8EBC6AF09C88C6E3u);
   }
   /// Later keys replace equal earlier ones.
   void put(std::string_view key, uint32_t id) {
-    if ((used_ + 1) * 2 > slots_.size()) grow();
-    if (keys_.size() <= id) keys_.resize(size_t{id} + 1);
-    keys_[id] = key;
-    const uint64_t h = hash_text(key, seed_);
-    Slot& slot = slots_[probe(key, h)];
-    used_ += slot.id == kNoSymbol;
-    slot = {tag(h), id};
+    if (own_.size() <= id) own_.resize(size_t{id} + 1);
+    own_[id] = key;
+    keys_ = own_;
+    insert(key, id, hash_text(key, seed_));
   }
-  /// put() of each key that isn't empty, with its index as id. Slots are fetched ahead: of a large vocabulary nearly each one is a miss.
-  void put_all(std::span<const std::string_view> keys) {
+  /// Each key that isn't empty gets its index as id. The views outlive the map too: a large vocabulary's are megabytes.
+  void lend(std::span<const std::string_view> keys) {
+    reset(keys.size());
+    keys_ = keys;
+    // Slots are fetched ahead: nearly each one is a miss.
     constexpr size_t kAhead = 16;
-    keys_.reserve(keys.size());
-    for (size_t i = 0; i < keys.size(); ++i) {
-      if (i + kAhead < keys.size()) __builtin_prefetch(&slots_[hash_text(keys[i + kAhead], seed_) & (slots_.size() - 1)], 1);
-      if (!keys[i].empty()) put(keys[i], static_cast<uint32_t>(i));
+    std::array<uint64_t, kAhead> hashes{};
+    for (size_t i = 0; i < keys.size() + kAhead; ++i) {
+      uint64_t& h = hashes[i % kAhead];
+      if (i >= kAhead && !keys[i - kAhead].empty()) insert(keys[i - kAhead], static_cast<uint32_t>(i - kAhead), h);
+      if (i >= keys.size()) continue;
+      h = hash_text(keys[i], seed_);
+      __builtin_prefetch(&slots_[h & (slots_.size() - 1)], 1);
     }
   }
   /// The id or kNoSymbol.
@@ -78,6 +88,12 @@ class StringMap {
     uint32_t id = kNoSymbol;
   };
   static uint32_t tag(uint64_t h) { return static_cast<uint32_t>(h >> 32); }
+  void insert(std::string_view key, uint32_t id, uint64_t h) {
+    if ((used_ + 1) * 2 > slots_.size()) grow();
+    Slot& slot = slots_[probe(key, h)];
+    used_ += slot.id == kNoSymbol;
+    slot = {tag(h), id};
+  }
   size_t probe(std::string_view key, uint64_t h) const {
     const size_t mask = slots_.size() - 1;
     for (size_t i = h & mask;; i = (i + 1) & mask) {
@@ -87,12 +103,13 @@ class StringMap {
   }
   void grow() {
     const std::vector<Slot> old = std::move(slots_);
-    slots_.assign(std::bit_ceil(old.size() * 2 + 16), Slot{});
+    slots_.assign(std::max(old.size() * 2, size_t{16}), Slot{});
     for (const Slot& s : old)
       if (s.id != kNoSymbol) slots_[probe(keys_[s.id], hash_text(keys_[s.id], seed_))] = s;
   }
-  std::vector<Slot> slots_;
-  std::vector<std::string_view> keys_;
+  std::vector<Slot> slots_;                 ///< a power of two, at most half of them used
+  std::vector<std::string_view> own_;       ///< keys of put()
+  std::span<const std::string_view> keys_;  ///< by id
   size_t used_ = 0;
   uint64_t seed_ = 1;
 };

@@ -38,7 +38,7 @@ class TokenizerImpl {
   /// Longest text of one encode() call, in bytes.
   static constexpr size_t kMaxText = size_t{1} << 30;
 
-  /// Keeps views into the metadata's bytes: the Model outlives the tokenizer.
+  /// Keeps views into the metadata and its bytes: the Model outlives the tokenizer.
   /// Errors: not_found (no tokenizer or no tokens), unsupported (a model or pre-tokenizer this build does not know, by name), corrupt_data.
   static Result<std::unique_ptr<TokenizerImpl>> create(const Metadata& metadata);
   ~TokenizerImpl();

@@ -249,9 +249,8 @@ Result<void> load_vocabulary(const Metadata& metadata, const TokenizerDefaults& 
   if (tokens.empty()) return corrupt("tokenizer: 'tokenizer.ggml.tokens' is empty");
   if (tokens.size() > size_t{1} << 28) return unsupported("tokenizer: {} tokens, expected at most 2^28", tokens.size());
   v.size = static_cast<int32_t>(tokens.size());
-  v.texts.assign(tokens.begin(), tokens.end());
-  v.ids.reset(tokens.size());
-  v.ids.put_all(tokens);
+  v.texts = tokens;
+  v.ids.lend(tokens);
   MAINSPRING_TRY_VOID(read_types(metadata, v));
   MAINSPRING_TRY_VOID(read_scores(metadata, v));
   read_special_ids(metadata, defaults, v);

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Vocabulary {
   std::string_view model;
   std::string_view pre = "default";
   int32_t size = 0;
-  std::vector<std::string_view> texts;
+  std::span<const std::string_view> texts;  ///< the metadata's
   std::vector<TokenType> types;
   std::vector<TokenType> file_types;  ///< as the file says; `types` has the corrections by well known texts. Empty when equal
   std::vector<float> scores;          ///< empty: all zero

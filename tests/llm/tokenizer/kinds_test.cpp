@@ -96,7 +96,7 @@ TEST(TokenizerSentencePiece, CuttingTheTextChangesNothing) {
     std::vector<std::pair<std::string, float>> words(scores.begin(), scores.end());
     ModelFile f = sentencepiece(words);
     const auto t = f.flag("tokenizer.ggml.add_space_prefix", false).open();
-    for (size_t size : {1u, 10u, 300u}) {
+    for (size_t size : {1u, 10u, 300u}) {  // the last is long enough to be cut
       Pieces characters;
       std::string text;
       while (characters.size() < size) {
