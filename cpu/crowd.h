@@ -29,11 +29,15 @@ class Crowd {
   /// How long the last worker may still stay; never reached where it is no guest.
   int64_t stay() const { return guest_ ? stay_ - stayed_ : INT64_MAX; }
 
+  /// How long a guest rests when it has stayed, and how long nobody new comes after a worker was put aside. Any thread, within a run.
+  int64_t rest() const { return stay_; }
+  int64_t hold() const { return hold_; }
+
   /// The guest was in the run for `ran`, until `when`: it left, or the run ended.
   void guest_stayed(int64_t ran, int64_t when) {
     stayed_ += ran;
     if (stayed_ < stay_) return;
-    until_ = when + stay_;  // its share of a core that two want
+    until_ = when + rest();  // its share of a core that two want
     stayed_ = 0;
     hold_ = kLeastHoldNs;
     stay_ += stay_ / 16;
@@ -47,7 +51,7 @@ class Crowd {
     limit_ = std::max(1, limit_ + (guest_ ? 1 : 0) - n);
     if (guest_) stay_ = std::max(stay_ / 2, kLeastStayNs);
     stayed_ = 0;
-    until_ = when + hold_;
+    until_ = when + hold();
     hold_ = std::min(2 * hold_, kMostHoldNs);
   }
   /// When workers() will answer more than it just did; never where all work or the guest is in.

@@ -122,7 +122,7 @@ bool Executor::leave() {
 /// True where the guest has stayed its time and left.
 bool Executor::stayed(int64_t entered, int64_t now) {
   if (now - entered < stay_ || !leave()) return false;
-  regroup_at_.store(now + stay_, std::memory_order_relaxed);
+  regroup_at_.store(now + crowd_.rest(), std::memory_order_relaxed);
   return true;
 }
 
@@ -167,7 +167,7 @@ void Executor::do_tiles(int worker, int64_t entered) {
     if (end >= regroup_at_.load(std::memory_order_relaxed)) return stop_with(kRegroup);
     if (end - begin > Crowd::kPutAsideNs && leave()) {
       left_at_.store(end, std::memory_order_relaxed);
-      regroup_at_.store(end + Crowd::kLeastHoldNs, std::memory_order_relaxed);
+      regroup_at_.store(end + crowd_.hold(), std::memory_order_relaxed);
       put_aside_.fetch_add(1, std::memory_order_relaxed);
       return;
     }

@@ -275,13 +275,12 @@ float largest(const float* x, size_t n) {
 // One comparison after the other takes 2 ns an element, half a millisecond for a vocabulary of 262144. So: which stretch, then where in it.
 int32_t argmax(std::span<const float> logits) {
   constexpr size_t kStretch = 2048;
-  size_t at = logits.size();
+  size_t at = 0;  // the first -inf, where nothing is greater
   float best = -INFINITY;
   for (size_t i = 0; i < logits.size(); i += kStretch) {
     const float here = largest(logits.data() + i, std::min(kStretch, logits.size() - i));
     if (here > best) best = here, at = i;
   }
-  if (at == logits.size()) at = 0;  // nothing but -inf and NaN: the first -inf
   const auto found = std::find(logits.begin() + static_cast<std::ptrdiff_t>(at), logits.end(), best);
   return found == logits.end() ? 0 : static_cast<int32_t>(found - logits.begin());
 }

@@ -292,5 +292,22 @@ TEST(Sampler, RefusalsNameTheParameter) {
   EXPECT_FALSE(Sampler::create(0, {}));
 }
 
+TEST(Argmax, TheFirstOfTheLargestNumbers) {
+  EXPECT_EQ(argmax(std::vector<float>{3}), 0);
+  EXPECT_EQ(argmax(std::vector<float>{1, 5, 5, 2}), 1);
+  EXPECT_EQ(argmax(std::vector<float>{kNan, kNan, -2, -1}), 3);
+  EXPECT_EQ(argmax(std::vector<float>{kNan, -kInf, -kInf}), 1);
+  EXPECT_EQ(argmax(std::vector<float>{kNan, kNan}), 0);
+  EXPECT_EQ(argmax(std::vector<float>{-kInf, kInf, kNan, kInf}), 1);
+  for (const size_t n : {size_t{15}, size_t{16}, size_t{17}, size_t{2048}, size_t{2049}, size_t{5000}})
+    for (size_t at = 0; at < n; at += n / 7 + 1) {
+      std::vector<float> logits(n, -7.0f);
+      logits[at] = -6.5f;
+      EXPECT_EQ(argmax(logits), static_cast<int32_t>(at)) << n;
+      logits.back() = -6.5f;
+      EXPECT_EQ(argmax(logits), static_cast<int32_t>(at)) << "the first of equals, " << n;
+    }
+}
+
 }  // namespace
 }  // namespace mainspring::inline v0

@@ -62,22 +62,6 @@ void expand(const uint8_t* panel, int64_t k, uint8_t* to) {
   });
 }
 
-/// What is done with plain panels, and from how many rows on a panel is made plain. 16 rows, GOP/s without and with: AVX2 q4_1 157 -> 167, q5_0
-/// 127 -> 152, q6_k 109 -> 118, q8_0 103 -> 95; AVX-512 VNNI, whose tile unpacks two panels for six rows, q4_1 359 -> 288.
-struct ManyRows {
-  template <class F>
-  static constexpr int64_t kFrom = kWidth == 8 && F::kLayout.quants < 32 ? 12 : 32;
-  template <class F, bool wide, int P>
-  static void run(const QgemmArgs& a, const uint8_t* plain, int64_t stride, int64_t first_output, NextColumn next) {
-    column<F, wide, P>(a, plain, stride, first_output, next);
-  }
-};
-
-template <class Many, class F>
-bool has_many(const QgemmArgs& a) {
-  return a.scratch != nullptr && a.rows >= Many::template kFrom<F>;
-}
-
 /// P panels that follow each other, as they are.
 struct AsTheyAre {
   template <class F, bool wide, int P>
@@ -85,6 +69,18 @@ struct AsTheyAre {
     column<F, wide, P>(a, panel, stride, first_output, next);
   }
 };
+
+/// What is done with plain panels, and from how many rows on a panel is made plain. 16 rows, GOP/s without and with: AVX2 q4_1 157 -> 167, q5_0
+/// 127 -> 152, q6_k 109 -> 118, q8_0 103 -> 95; AVX-512 VNNI, whose tile unpacks two panels for six rows, q4_1 359 -> 288.
+struct ManyRows : AsTheyAre {
+  template <class F>
+  static constexpr int64_t kFrom = kWidth == 8 && F::kLayout.quants < 32 ? 12 : 32;
+};
+
+template <class Many, class F>
+bool has_many(const QgemmArgs& a) {
+  return a.scratch != nullptr && a.rows >= Many::template kFrom<F>;
+}
 
 /// P panels that were just written to scratch: there is nothing behind them to ask memory for.
 struct FromScratch {
@@ -111,17 +107,16 @@ void run_as(const QgemmArgs& a) {
   constexpr int P = F::Sums::kPanels;
   const int64_t stride = panel_stride<F>(a.k);
   const uint8_t* panel = reinterpret_cast<const uint8_t*>(a.panels);
-  const auto next_after = [&](const uint8_t* end, int panels) {
-    const int64_t tiles = tiles_of<F, wide>(a.rows);
-    const int64_t each = tiles * (a.k / 32) * 64;
-    return NextColumn{end, tiles > 1 ? (panels * stride + each - 1) / each : 0};
-  };
+  const int64_t tiles = tiles_of<F, wide>(a.rows), blocks = tiles * (a.k / 32);
+  const auto lines_of = [&](int panels) { return tiles > 1 ? (panels * stride + blocks * 64 - 1) / (blocks * 64) : 0; };
   int64_t p = 0;
   // One row is bound by memory, and two streams read slower than one.
   if (a.rows > 1) {
-    for (; p + P <= a.panels_count; p += P, panel += P * stride) How::template run<F, wide, P>(a, panel, stride, p * kWidth, next_after(panel + P * stride, P));
+    const int64_t lines = lines_of(P);
+    for (; p + P <= a.panels_count; p += P, panel += P * stride) How::template run<F, wide, P>(a, panel, stride, p * kWidth, {panel + P * stride, lines});
   }
-  for (; p < a.panels_count; ++p, panel += stride) How::template run<F, wide, 1>(a, panel, stride, p * kWidth, next_after(panel + stride, 1));
+  const int64_t lines = lines_of(1);
+  for (; p < a.panels_count; ++p, panel += stride) How::template run<F, wide, 1>(a, panel, stride, p * kWidth, {panel + stride, lines});
 }
 
 template <class F, class How>
