@@ -7,7 +7,10 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
+#include <vector>
 
+#include "mainspring/context.h"
 #include "mainspring/export.h"
 #include "mainspring/result.h"
 #include "mainspring/types.h"
@@ -53,6 +56,18 @@ class MAINSPRING_API Tensor {
 
   static Result<Tensor> borrow_bytes(DType dtype, Shape shape, void* data, size_t bytes);
   static Result<Tensor> copy_bytes(DType dtype, Shape shape, const void* data, size_t bytes);
+  /// Uninitialised elements from the allocator, 64-byte aligned. Errors: invalid_argument (a negative extent, more elements than a size can say), out_of_memory.
+  static Result<Tensor> make(Allocator& allocator, DType dtype, Shape shape);
+  /// Strings with their characters in one allocation that the tensor owns. Errors: as make; invalid_argument when the counts differ.
+  static Result<Tensor> copy_strings(Allocator& allocator, std::span<const std::string_view> strings, Shape shape);
+  /// The same elements under another shape, sharing storage. Errors: invalid_argument when the number of elements differs.
+  Result<Tensor> reshaped(Shape shape) const;
+  /// Writable bytes: for who made the tensor.
+  std::byte* data() { return static_cast<std::byte*>(data_); }
+  /// Shares `storage`, which keeps `data` alive. The caller has checked that `data` holds the shape's elements.
+  /// Whether both are the same elements at the same place.
+  friend bool operator==(const Tensor& a, const Tensor& b) { return a.data_ == b.data_ && a.dtype_ == b.dtype_ && a.shape_ == b.shape_; }
+  static Tensor share(DType dtype, Shape shape, void* data, std::shared_ptr<void> storage);
 
  private:
   DType dtype_ = DType::f32;
@@ -60,6 +75,27 @@ class MAINSPRING_API Tensor {
   void* data_ = nullptr;
   size_t bytes_ = 0;
   std::shared_ptr<void> storage_;  // null for borrowed elements
+};
+
+/// What a graph takes and gives: nearly always a tensor; a sequence of such; or nothing (an optional without content, an absent input).
+struct Datum {
+  enum class Kind : uint8_t { none, tensor, sequence };
+  Kind kind = Kind::none;
+  Tensor tensor{};
+  std::vector<Datum> items{};  ///< of a sequence
+  DType item_dtype = DType::f32;  ///< of a sequence's tensors, for one that is empty
+
+  Datum() = default;
+  Datum(Tensor t) : kind(Kind::tensor), tensor(std::move(t)) {}  // NOLINT: a tensor is a datum
+  static Datum sequence(DType item_dtype, std::vector<Datum> items) {
+    Datum d;
+    d.kind = Kind::sequence;
+    d.items = std::move(items);
+    d.item_dtype = item_dtype;
+    return d;
+  }
+  bool is_tensor() const { return kind == Kind::tensor; }
+  explicit operator bool() const { return kind != Kind::none; }
 };
 
 }  // namespace mainspring::inline v0

@@ -17,6 +17,10 @@ namespace mainspring::inline v0 {
 /// Element type of a tensor: scalars, then the block formats (a block of weights shares scales; see lib/quant).
 enum class DType : uint8_t {
   f32, f16, bf16, f64, i8, u8, i16, u16, i32, u32, i64, u64, boolean,
+  // tensors of ONNX graphs only. Elements narrower than a byte take a byte each: i4, i2 sign-extended, u4, u2, f4e2m1 in the low bits.
+  f8e4m3fn, f8e4m3fnuz, f8e5m2, f8e5m2fnuz, f8e8m0, f4e2m1, i4, u4, i2, u2,
+  c64, c128,  ///< complex: two f32 or two f64
+  string,     ///< a std::string_view each; who owns the characters stands at Tensor::copy_strings
   // block formats of GGUF (names as in the file format)
   q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k,
   iq1_s, iq1_m, iq2_xxs, iq2_xs, iq2_s, iq3_xxs, iq3_s, iq4_nl, iq4_xs, tq1_0, tq2_0, mxfp4, q1_0,
@@ -36,6 +40,8 @@ constexpr DTypeInfo info_of(DType t) {
   constexpr DTypeInfo table[kDTypes] = {
       {"f32", 1, 4}, {"f16", 1, 2}, {"bf16", 1, 2}, {"f64", 1, 8}, {"i8", 1, 1}, {"u8", 1, 1}, {"i16", 1, 2}, {"u16", 1, 2},
       {"i32", 1, 4}, {"u32", 1, 4}, {"i64", 1, 8}, {"u64", 1, 8}, {"bool", 1, 1},
+      {"f8e4m3fn", 1, 1}, {"f8e4m3fnuz", 1, 1}, {"f8e5m2", 1, 1}, {"f8e5m2fnuz", 1, 1}, {"f8e8m0", 1, 1}, {"f4e2m1", 1, 1},
+      {"i4", 1, 1}, {"u4", 1, 1}, {"i2", 1, 1}, {"u2", 1, 1}, {"c64", 1, 8}, {"c128", 1, 16}, {"string", 1, sizeof(std::string_view)},
       {"q4_0", 32, 18}, {"q4_1", 32, 20}, {"q5_0", 32, 22}, {"q5_1", 32, 24}, {"q8_0", 32, 34},
       {"q2_k", 256, 84}, {"q3_k", 256, 110}, {"q4_k", 256, 144}, {"q5_k", 256, 176}, {"q6_k", 256, 210},
       {"iq1_s", 256, 50}, {"iq1_m", 256, 56}, {"iq2_xxs", 256, 66}, {"iq2_xs", 256, 74}, {"iq2_s", 256, 82},
@@ -60,6 +66,7 @@ template <> inline constexpr DType dtype_of<uint32_t> = DType::u32;
 template <> inline constexpr DType dtype_of<int64_t> = DType::i64;
 template <> inline constexpr DType dtype_of<uint64_t> = DType::u64;
 template <> inline constexpr DType dtype_of<bool> = DType::boolean;
+template <> inline constexpr DType dtype_of<std::string_view> = DType::string;
 
 /// Up to eight extents, outer to inner (row-major). A scalar has rank 0.
 class Shape {

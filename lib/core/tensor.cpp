@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/buffer.h"
 #include "core/checked.h"
 #include "core/error.h"
 
@@ -44,6 +45,57 @@ Result<Tensor> Tensor::copy_bytes(DType dtype, Shape shape, const void* data, si
   if (t.bytes_ > 0) std::memcpy(storage, data, t.bytes_);
   t.data_ = storage;
   t.storage_ = std::shared_ptr<void>(storage, std::free);
+  return t;
+}
+
+Result<Tensor> Tensor::make(Allocator& allocator, DType dtype, Shape shape) {
+  MAINSPRING_TRY(const size_t bytes, bytes_of(dtype, shape));
+  MAINSPRING_TRY(Buffer buffer, Buffer::create(allocator, std::max<size_t>(bytes, 1), "a tensor"));
+  auto owner = std::make_shared<Buffer>(std::move(buffer));
+  void* data = owner->data();
+  Tensor t = share(dtype, shape, data, std::shared_ptr<void>(std::move(owner), data));
+  if (dtype == DType::string)
+    for (std::string_view& s : t.span<std::string_view>()) s = {};
+  return t;
+}
+
+Result<Tensor> Tensor::copy_strings(Allocator& allocator, std::span<const std::string_view> strings, Shape shape) {
+  MAINSPRING_TRY(const size_t views, bytes_of(DType::string, shape));
+  if (strings.size() * sizeof(std::string_view) != views) return invalid("tensor: {} strings were given, the shape holds {}", strings.size(), views / sizeof(std::string_view));
+  size_t bytes = std::max<size_t>(views, 1);
+  for (const std::string_view s : strings) {
+    const auto sum = checked_add(bytes, s.size());
+    if (!sum) return invalid("tensor: the strings' number of bytes overflows");
+    bytes = *sum;
+  }
+  MAINSPRING_TRY(Buffer buffer, Buffer::create(allocator, bytes, "a tensor of strings"));
+  auto owner = std::make_shared<Buffer>(std::move(buffer));
+  std::byte* data = owner->data();
+  auto* view = reinterpret_cast<std::string_view*>(data);
+  char* text = reinterpret_cast<char*>(data + views);
+  for (const std::string_view s : strings) {
+    if (!s.empty()) std::memcpy(text, s.data(), s.size());
+    *view++ = {text, s.size()};
+    text += s.size();
+  }
+  return share(DType::string, shape, data, std::shared_ptr<void>(std::move(owner), data));
+}
+
+Result<Tensor> Tensor::reshaped(Shape shape) const {
+  MAINSPRING_TRY(const size_t bytes, bytes_of(dtype_, shape));
+  if (bytes != bytes_) return invalid("tensor: {} elements do not fill a shape of {}", elements(), shape.elements());
+  Tensor t = *this;
+  t.shape_ = shape;
+  return t;
+}
+
+Tensor Tensor::share(DType dtype, Shape shape, void* data, std::shared_ptr<void> storage) {
+  Tensor t;
+  t.dtype_ = dtype;
+  t.shape_ = shape;
+  t.data_ = data;
+  t.bytes_ = static_cast<size_t>(shape.elements()) / static_cast<size_t>(info_of(dtype).block) * static_cast<size_t>(info_of(dtype).bytes);
+  t.storage_ = std::move(storage);
   return t;
 }
 

@@ -36,6 +36,17 @@ std::span<const double> Attrs::fs(std::string_view name) const {
   return v ? std::span<const double>(*v) : std::span<const double>{};
 }
 
+std::span<const std::string> Attrs::ss(std::string_view name) const {
+  const Attr* a = find(name);
+  const auto* v = a ? std::get_if<std::vector<std::string>>(&a->value) : nullptr;
+  return v ? std::span<const std::string>(*v) : std::span<const std::string>{};
+}
+
+const Tensor* Attrs::t(std::string_view name) const {
+  const Attr* a = find(name);
+  return a ? std::get_if<Tensor>(&a->value) : nullptr;
+}
+
 std::span<const int64_t> Attrs::is(std::string_view name) const {
   const Attr* a = find(name);
   const auto* v = a ? std::get_if<std::vector<int64_t>>(&a->value) : nullptr;

@@ -8,20 +8,28 @@
 namespace mainspring::inline v0 {
 namespace {
 
-std::vector<ValueInfo> operand_infos(const Graph& g, const OpDef& op, std::span<const ValueId> in) {
-  std::vector<ValueInfo> infos(static_cast<size_t>(op.max_in));
+/// `contents` takes what infos[i].value points to.
+std::vector<ValueInfo> operand_infos(const Graph& g, const OpDef& op, std::span<const ValueId> in, std::vector<Tensor>& contents) {
+  std::vector<ValueInfo> infos(op.max_in == kVariadic ? in.size() : static_cast<size_t>(op.max_in));
+  contents.resize(infos.size());
   for (size_t i = 0; i < infos.size(); ++i) {
     if (i >= in.size() || in[i] == kNone) {
       infos[i].present = false;
       continue;
     }
     const Value& v = g.values[static_cast<size_t>(in[i])];
-    infos[i] = ValueInfo{v.dtype, v.dims, v.state_kind, true};
+    infos[i] = ValueInfo{v.dtype, v.dims, v.state_kind, true, v.ranked, v.container};
+    if (v.kind == Kind::weight && !is_block_format(v.dtype)) {
+      Shape shape;
+      for (const Dim& d : v.dims) shape.push_back(d.times);
+      contents[i] = Tensor::share(v.dtype, shape, const_cast<std::byte*>(v.bytes.data()), nullptr);
+      infos[i].value = &contents[i];
+    }
   }
   return infos;
 }
 
-Result<std::vector<ValueInfo>> infer(const Graph& g, const OpDef& op, std::span<const ValueId> in, const Attrs& attrs) {
+Result<std::vector<ValueInfo>> infer(const Graph& g, const OpDef& op, std::span<const ValueId> in, const Attrs& attrs, int n_out, const std::vector<std::shared_ptr<const Graph>>& bodies) {
   if (static_cast<int>(in.size()) > op.max_in)
     return invalid("{} got {} operands, takes at most {}", op.name, in.size(), op.max_in);
   for (size_t i = 0; i < in.size(); ++i)
@@ -30,15 +38,25 @@ Result<std::vector<ValueInfo>> infer(const Graph& g, const OpDef& op, std::span<
   for (int i = 0; i < op.min_in; ++i)
     if (static_cast<size_t>(i) >= in.size() || in[static_cast<size_t>(i)] == kNone)
       return invalid("{} lacks operand {}, needs at least {}", op.name, i, op.min_in);
-  const std::vector<ValueInfo> infos = operand_infos(g, op, in);
-  return op.infer(OpCall{infos, attrs});
+  std::vector<Tensor> contents;
+  const std::vector<ValueInfo> infos = operand_infos(g, op, in, contents);
+  return op.infer(OpCall{infos, attrs, bodies, n_out});
+}
+
+/// Unknown extents agree with everything: a value may have learnt more than its rule says.
+bool same_extents(const Dims& a, const Dims& b) {
+  if (a.size() != b.size()) return a.empty() || b.empty();
+  for (size_t i = 0; i < a.size(); ++i)
+    if (a[i].is_known() && b[i].is_known() && a[i] != b[i]) return false;
+  return true;
 }
 
 std::string dims_text(const Graph& g, const Dims& dims) {
   std::string out = "[";
   for (size_t i = 0; i < dims.size(); ++i) {
     if (i) out += ", ";
-    if (dims[i].is_constant()) out += fmt::format("{}", dims[i].times);
+    if (!dims[i].is_known()) out += "?";
+    else if (dims[i].is_constant()) out += fmt::format("{}", dims[i].times);
     else if (dims[i].times == 1) out += g.symbols[static_cast<size_t>(dims[i].symbol)].name;
     else out += fmt::format("{}*{}", dims[i].times, g.symbols[static_cast<size_t>(dims[i].symbol)].name);
   }
@@ -58,6 +76,8 @@ std::string attr_text(const Attr& a) {
     std::string operator()(const std::string& v) const { return v; }
     std::string operator()(const std::vector<int64_t>& v) const { return fmt::format("[{}]", fmt::join(v, ", ")); }
     std::string operator()(const std::vector<double>& v) const { return fmt::format("[{} numbers]", v.size()); }
+    std::string operator()(const std::vector<std::string>& v) const { return fmt::format("[{} strings]", v.size()); }
+    std::string operator()(const Tensor& v) const { return fmt::format("{} of {} elements", name_of(v.dtype()), v.elements()); }
   };
   return a.name + "=" + std::visit(Text{}, a.value);
 }
@@ -76,16 +96,26 @@ ValueId Graph::add_value(Value v) {
   return id;
 }
 
-Result<std::vector<ValueId>> Graph::add_node(std::string_view op_name, std::string name, std::vector<ValueId> in, Attrs attrs) {
+const OpDef* Graph::find_op(std::string_view name) const {
+  for (const OpDef* op : custom_ops)
+    if (name == op->name) return op;
+  return mainspring::find_op(name);
+}
+
+Result<std::vector<ValueId>> Graph::add_node(std::string_view op_name, std::string name, std::vector<ValueId> in, Attrs attrs, int n_out,
+                                             std::vector<std::shared_ptr<const Graph>> bodies) {
   const OpDef* op = find_op(op_name);
   if (op == nullptr) return not_found("node '{}': there is no operator '{}'", name, op_name);
-  auto infos = infer(*this, *op, in, attrs);
+  auto infos = infer(*this, *op, in, attrs, n_out < 0 ? op->n_out : n_out, bodies);
   if (!infos) return within(fmt::format("node '{}'", name), std::move(infos).error());
-  Node node{std::string(op_name), std::move(name), std::move(in), {}, std::move(attrs)};
+  if (n_out >= 0 && infos->size() != static_cast<size_t>(n_out)) return invalid("node '{}': {} outputs are wanted, {} gives {}", name, n_out, op_name, infos->size());
+  Node node{std::string(op_name), std::move(name), std::move(in), {}, std::move(attrs), std::move(bodies)};
   for (size_t i = 0; i < infos->size(); ++i) {
     Value v;
     v.dtype = (*infos)[i].dtype;
     v.dims = (*infos)[i].dims;
+    v.ranked = (*infos)[i].ranked;
+    v.container = (*infos)[i].container;
     v.state_kind = (*infos)[i].state;
     if (v.state_kind != StateKind::none) {  // a new version of the state operand
       v.kind = Kind::state;
@@ -108,7 +138,7 @@ Result<void> Graph::verify() const {
     for (ValueId v : n.in)
       if (v != kNone && (v < 0 || static_cast<size_t>(v) >= values.size() || !known[static_cast<size_t>(v)]))
         return internal_error("graph: node '{}' reads value {} before it is made", n.name, v);
-    auto infos = infer(*this, *op, n.in, n.attrs);
+    auto infos = infer(*this, *op, n.in, n.attrs, static_cast<int>(n.out.size()), n.bodies);
     if (!infos) return internal_error("graph: node '{}': {}", n.name, infos.error().message);
     if (infos->size() != n.out.size()) return internal_error("graph: node '{}' has {} outputs, {} makes {}", n.name, n.out.size(), n.op, infos->size());
     for (size_t i = 0; i < n.out.size(); ++i) {
@@ -116,7 +146,7 @@ Result<void> Graph::verify() const {
       if (v < 0 || static_cast<size_t>(v) >= values.size()) return internal_error("graph: node '{}' writes value {}", n.name, v);
       if (known[static_cast<size_t>(v)]) return internal_error("graph: value {} is written twice (node '{}')", v, n.name);
       known[static_cast<size_t>(v)] = true;
-      if (values[static_cast<size_t>(v)].dtype != (*infos)[i].dtype || values[static_cast<size_t>(v)].dims != (*infos)[i].dims)
+      if (values[static_cast<size_t>(v)].dtype != (*infos)[i].dtype || !same_extents(values[static_cast<size_t>(v)].dims, (*infos)[i].dims))
         return internal_error("graph: node '{}' output {} is not what {} infers", n.name, i, n.op);
     }
   }

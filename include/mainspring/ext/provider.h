@@ -21,7 +21,8 @@
 namespace mainspring::inline v0 {
 
 /// Where a value lives. `constant`: the offset is an address (weights, panels: shared by sessions).
-enum class Space : uint8_t { none, constant, arena, state, input, output, count };
+/// From `count` on: the inputs, then the outputs of a graph, each at an address of its own (Space::count + i).
+enum class Space : uint16_t { none, constant, arena, state, input, output, count };
 
 struct Ref {
   Space space = Space::none;
@@ -47,12 +48,17 @@ struct TileRecorder {
 /// What a tile of a step sees: base addresses and the actual values of the symbols.
 struct StepEnv {
   std::byte* base[static_cast<int>(Space::count)] = {};
+  std::byte* const* externals = nullptr;  ///< of a graph: its inputs, then its outputs
   const int64_t* symbols = nullptr;       ///< actual extents, by SymbolId
   StepInfo info;                          ///< segments and block table of this step
   std::byte* worker_scratch = nullptr;    ///< scratch_stride bytes for each worker, 64-byte aligned
   int64_t scratch_stride = 0;
   TileRecorder* recorder = nullptr;       ///< null: nobody profiles. A provider that knows no tile times leaves it alone
-  std::byte* at(Ref r) const { return r.space == Space::constant ? reinterpret_cast<std::byte*>(r.offset) : base[static_cast<int>(r.space)] + r.offset; }
+  std::byte* at(Ref r) const {
+    if (r.space == Space::constant) return reinterpret_cast<std::byte*>(r.offset);
+    if (r.space >= Space::count) return externals[static_cast<int>(r.space) - static_cast<int>(Space::count)] + r.offset;
+    return base[static_cast<int>(r.space)] + r.offset;
+  }
   int64_t extent(Dim d) const { return d.is_constant() ? d.times : d.times * symbols[d.symbol]; }
   std::byte* scratch(int worker) const { return worker_scratch + worker * scratch_stride; }
 };
