@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "common.h"
+#include "graph.h"
 #include "sequences.h"
 
 namespace cli {
@@ -21,6 +22,7 @@ struct Options {
   int64_t prompt = 512, generate = 128, depth = 0;
   Numbers numbers;
   int parallel = 1, repeat = 3;
+  GraphInputs inputs;
 };
 
 Json spread(const std::vector<double>& v) {
@@ -28,11 +30,15 @@ Json spread(const std::vector<double>& v) {
   return {{"median", median(v)}, {"min", *std::min_element(v.begin(), v.end())}, {"max", *std::max_element(v.begin(), v.end())}};
 }
 
+}  // namespace
+
 int64_t peak_rss_bytes() {
   rusage use{};
   getrusage(RUSAGE_SELF, &use);
   return int64_t{use.ru_maxrss} * 1024;
 }
+
+namespace {
 
 /// What `strip` leaves of this command: the file up to the end of the last loaded segment. 0 where the system does not tell.
 size_t stripped_bytes() {
@@ -53,6 +59,7 @@ size_t stripped_bytes() {
 void bench(const Options& o) {
   const auto begin = Clock::now();
   const ms::Model model = o.common.open();
+  if (model.is_graph()) return bench_graph(model, o.common, o.inputs, o.repeat, seconds_since(begin), o.numbers.exact);
   const int64_t context = o.depth + o.prompt + o.generate + 1;
   ms::Session session = must(ms::Session::create(model, o.numbers.of({.max_context = context, .max_sequences = o.parallel})));
   const double load = seconds_since(begin);
@@ -118,6 +125,7 @@ void add_bench(CLI::App& app) {
   verb->add_option("--parallel", o->parallel, "sequences at once")->capture_default_str()->check(CLI::Range(1, 4096));
   verb->add_option("--repeat", o->repeat, "measured runs")->capture_default_str()->check(CLI::Range(1, 10000));
   o->numbers.add(*verb);
+  o->inputs.add(*verb);
   verb->callback([=] { bench(*o); });
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "common.h"
+#include "graph.h"
 #include "profile.h"
 
 namespace cli {
@@ -16,6 +17,7 @@ struct Options {
   Numbers numbers;
   bool tensors = false;
   ProfileOptions profile;
+  GraphInputs inputs;
 };
 
 ms::SessionOptions session_options(const Options& o) { return o.numbers.of({.max_context = o.context, .max_sequences = o.sequences}); }
@@ -68,7 +70,7 @@ void info(const Options& o) {
     parameters += w.shape.elements();
   }
   Json memory;
-  if (refusal.empty() && !model.weights().empty()) {
+  if (refusal.empty() && !model.weights().empty() && !model.is_graph()) {
     auto use = ms::Session::plan_memory(model, session_options(o));
     if (use) memory = memory_json(*use);
     else refusal = use.error().message;
@@ -82,6 +84,11 @@ void info(const Options& o) {
       tensors.push_back({{"name", w.name}, {"dtype", ms::name_of(w.dtype)}, {"shape", shape}, {"bytes", w.bytes}});
     }
     for (const auto& [name, f] : formats) kinds[name] = {{"tensors", f.tensors}, {"elements", f.elements}, {"bytes", f.bytes}};
+    Json ports = Json::object();
+    for (const auto& [title, list] : {std::pair{"inputs", model.inputs()}, std::pair{"outputs", model.outputs()}})
+      for (const ms::PortInfo& p : list) ports[title].push_back({{"name", p.name}, {"dtype", ms::name_of(p.dtype)}, {"sequence", p.sequence}, {"optional", p.optional}, {"shape", p.ranked ? Json(p.dims) : Json()}});
+    if (model.is_graph())
+      return print({{"inputs", ports["inputs"]}, {"outputs", ports["outputs"]}, {"parameters", parameters}, {"weight_bytes", bytes}, {"formats", kinds}, {"metadata", meta}, {"tensors", tensors}});
     return print({{"architecture", model.architecture()},
                   {"supported", refusal.empty()},
                   {"refusal", refusal.empty() ? Json() : Json(refusal)},
@@ -94,7 +101,16 @@ void info(const Options& o) {
                   {"metadata", meta},
                   {"tensors", tensors}});
   }
-  std::printf("architecture  %.*s%s\n", static_cast<int>(model.architecture().size()), model.architecture().data(), refusal.empty() ? "" : " (not supported)");
+  if (model.is_graph()) {
+    for (const auto& [title, list] : {std::pair{"input", model.inputs()}, std::pair{"output", model.outputs()}})
+      for (const ms::PortInfo& p : list) {
+        std::string shape;
+        for (const std::string& d : p.dims) shape += (shape.empty() ? "" : " x ") + d;
+        std::printf("%-13s %-24s %-8s [%s]%s\n", title, p.name.c_str(), ms::name_of(p.dtype), p.ranked ? shape.c_str() : "any", p.sequence ? " (sequence)" : "");
+      }
+  } else {
+    std::printf("architecture  %.*s%s\n", static_cast<int>(model.architecture().size()), model.architecture().data(), refusal.empty() ? "" : " (not supported)");
+  }
   if (!refusal.empty()) std::printf("refused       %s\n", refusal.c_str());
   std::printf("parameters    %lld\nweights       %.1f MB in %zu tensors\n", static_cast<long long>(parameters), static_cast<double>(bytes) / 1e6, model.weights().size());
   for (const auto& [name, f] : formats) std::printf("  %-8s    %6lld tensors %10.1f MB\n", name.c_str(), static_cast<long long>(f.tensors), static_cast<double>(f.bytes) / 1e6);
@@ -120,7 +136,8 @@ void info(const Options& o) {
 void explain(const Options& o) {
   const ms::Model model = o.common.open();
   if (!o.profile.file.empty()) return profile(model, o.profile, o.numbers, o.common.json);
-  const ms::Session session = must(ms::Session::create(model, session_options(o)));
+  ms::Session session = must(ms::Session::create(model, session_options(o)));
+  if (model.is_graph()) must(session.prepare(o.inputs.read(model, true)));
   const std::string text = session.explain(o.common.json);
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (o.common.json) std::puts("");
@@ -147,6 +164,7 @@ void add_info(CLI::App& app) {
   e->common.add(*verb);
   add_session(*verb, *e);
   e->profile.add(*verb);
+  e->inputs.add(*verb);
   verb->callback([=] { explain(*e); });
 }
 

@@ -3,9 +3,10 @@
 #include <exception>
 
 #include "common.h"
+#include "graph.h"
 
 int main(int argc, char** argv) {
-  CLI::App app{"mainspring " MAINSPRING_VERSION ": runs model files (GGUF)", "mainspring"};
+  CLI::App app{"mainspring " MAINSPRING_VERSION ": runs model files (GGUF, ONNX)", "mainspring"};
   app.set_version_flag("--version", MAINSPRING_VERSION);
   app.require_subcommand(1);
   cli::add_generate(app);
@@ -13,6 +14,7 @@ int main(int argc, char** argv) {
   cli::add_text(app);
   cli::add_logits(app);
   cli::add_perplexity(app);
+  cli::add_run(app);
   cli::add_bench(app);
   cli::add_info(app);
   try {

@@ -19,9 +19,11 @@
 namespace mainspring::inline v0 {
 
 struct Graph;
+struct OpDef;
 
 struct ModelOptions {
   const Context* context = nullptr;  ///< null: a default context of the Model's own
+  std::span<const OpDef* const> ops{};  ///< operators of the host's own (ext/op.h) for ONNX files; they must outlive the Model
   bool vocabulary_only = false;      ///< only metadata, tokenizer and chat template: also for files whose architecture is not supported
 };
 
@@ -33,10 +35,21 @@ struct WeightInfo {
   size_t bytes;
 };
 
+/// An input or output of a graph.
+struct PortInfo {
+  std::string name;
+  DType dtype;
+  bool sequence = false, optional = false;  ///< of tensors of that dtype
+  bool ranked = true;                       ///< false: any rank
+  std::vector<std::string> dims;            ///< an extent's number, its name where it may change, or "?"
+  std::vector<int64_t> extents;             ///< the same: -1 where it may change
+};
+
 class MAINSPRING_API Model {
  public:
-  /// Opens a GGUF file (v2, v3; split files by the name of their first part). Nothing is read beyond the header until a Session is made.
-  /// Errors: not_found, io_error, corrupt_data (what contradicts what), unsupported (names the architecture, key, tensor or type),
+  /// Opens a GGUF file (v2, v3; split files by the name of their first part) or an ONNX file (IR 3 to 14, opsets 1 to 28; external data in its
+  /// folder). Weights are not read until a Session is made.
+  /// Errors: not_found, io_error, corrupt_data (what contradicts what), unsupported (names the architecture, key, tensor or type, or all operators),
   /// out_of_memory.
   static Result<Model> open(std::string_view path, const ModelOptions& options = {});
   /// The same from memory; `bytes` must outlive the Model and every Session of it. Split files cannot be opened so.
@@ -53,6 +66,11 @@ class MAINSPRING_API Model {
   /// True when a step changes memory that cannot be rewound token by token (Mamba, gated delta rule).
   bool is_recurrent() const;
   std::span<const WeightInfo> weights() const&;
+  /// Of an ONNX graph; empty for a language model.
+  std::span<const PortInfo> inputs() const&;
+  std::span<const PortInfo> outputs() const&;
+  /// A graph of tensors, for Session::run; else a language model, for Session::step.
+  bool is_graph() const;
   /// The graph that the importer built (ext/graph.h). Empty with `vocabulary_only`.
   const Graph& graph() const&;
   const Context& context() const&;

@@ -19,9 +19,15 @@
 #include "mainspring/export.h"
 #include "mainspring/model.h"
 #include "mainspring/result.h"
+#include "mainspring/tensor.h"
 #include "mainspring/types.h"
 
 namespace mainspring::inline v0 {
+
+/// Extents that a symbol of a graph may take.
+struct SymbolRange {
+  int64_t min = 1, opt = 1, max = 1;
+};
 
 struct SessionOptions {
   int64_t max_context = 0;    ///< positions a sequence may have, at most a model's table of learnt positions; 0: the model's own, at most 4096
@@ -34,6 +40,33 @@ struct SessionOptions {
   /// f32: 4 bytes an element. f16: 2. q8_0: int8 with an f32 scale for 32 elements of a head, 1 + 1/8 bytes, 56 % of f16; costs about as
   /// much accuracy as weights in Q8_0. A row's bits depend on that row alone with each of them.
   std::optional<DType> kv_dtype = std::nullopt;
+  /// Graphs: ranges of named extents. With one for every symbol, the plan for `opt` and the memory for `max` are made by create(), and run() refuses
+  /// what lies outside. Without, any extents run: a plan is made when they first come, and kept for the latest few.
+  std::vector<std::pair<std::string, SymbolRange>> profiles = {};
+};
+
+/// An input or output by its name.
+struct NamedTensor {
+  std::string_view name;
+  Datum value;
+};
+
+struct RunOptions {
+  std::chrono::nanoseconds budget{0};          ///< leave after about this time and return in_progress; 0: no limit
+  const std::atomic<bool>* cancel = nullptr;   ///< when it becomes true the run ends with Errc::cancelled
+};
+
+/// What a run gave.
+struct RunResult {
+  bool in_progress = false;                    ///< true: call resume_run() to go on; nothing is there yet
+  std::vector<std::string> names;              ///< of the graph's outputs, in order
+  std::vector<Datum> values;                   ///< none, where the output was bound to the caller's memory
+  /// The tensor of that name; empty where there is none, or it is no tensor.
+  Tensor operator[](std::string_view name) const {
+    for (size_t i = 0; i < names.size(); ++i)
+      if (names[i] == name) return values[i].tensor;
+    return {};
+  }
 };
 
 /// Which rows of an item give logits.
@@ -103,6 +136,18 @@ class MAINSPRING_API Session {
   Result<StepResult> step(std::span<const int32_t> tokens, int sequence = 0, const StepOptions& options = {});
   /// Goes on with a step that returned in_progress. Errors: as step; invalid_argument when none is in progress.
   Result<StepResult> resume(const StepOptions& options = {});
+
+  /// Runs a graph. Inputs by name, each once (those that the file gives a default may be left out); nothing is copied: they must stay in place and unchanged
+  /// until the run is done. `outputs`: dense memory of the caller for some of the outputs, written in place; the others come back in the result.
+  /// Runs with the same extents as one of the latest allocate nothing where every output is bound and no extent hangs on data.
+  /// Errors: invalid_argument (an unknown or missing name, dtype, rank or extents that do not fit; operands that do not fit each other, with the
+  /// node's name; a language model), cancelled, out_of_memory, unsupported.
+  Result<RunResult> run(std::span<const NamedTensor> inputs, std::span<const NamedTensor> outputs = {}, const RunOptions& options = {});
+  Result<RunResult> run(std::initializer_list<NamedTensor> inputs, std::initializer_list<NamedTensor> outputs = {}, const RunOptions& options = {});
+  /// Goes on with a run that returned in_progress. Errors: as run; invalid_argument when none is in progress.
+  Result<RunResult> resume_run(const RunOptions& options = {});
+  /// Makes the plan for inputs like these (their contents do not count, but for small ones that extents hang on) without running. Errors: as run.
+  Result<void> prepare(std::span<const NamedTensor> inputs);
 
   /// Positions that sequence holds.
   int64_t position(int sequence = 0) const;

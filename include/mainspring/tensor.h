@@ -56,6 +56,8 @@ class MAINSPRING_API Tensor {
 
   static Result<Tensor> borrow_bytes(DType dtype, Shape shape, void* data, size_t bytes);
   static Result<Tensor> copy_bytes(DType dtype, Shape shape, const void* data, size_t bytes);
+  /// Bytes of that many elements. Errors: invalid_argument (a negative extent, more elements than a size can say).
+  static Result<size_t> bytes_of(DType dtype, const Shape& shape);
   /// Uninitialised elements from the allocator, 64-byte aligned. Errors: invalid_argument (a negative extent, more elements than a size can say), out_of_memory.
   static Result<Tensor> make(Allocator& allocator, DType dtype, Shape shape);
   /// Strings with their characters in one allocation that the tensor owns. Errors: as make; invalid_argument when the counts differ.

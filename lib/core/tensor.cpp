@@ -8,9 +8,8 @@
 #include "core/error.h"
 
 namespace mainspring::inline v0 {
-namespace {
 
-Result<size_t> bytes_of(DType dtype, const Shape& shape) {
+Result<size_t> Tensor::bytes_of(DType dtype, const Shape& shape) {
   size_t n = 1;
   for (int64_t d : shape.dims()) {
     if (d < 0) return invalid("tensor: extent {} is negative", d);
@@ -24,8 +23,6 @@ Result<size_t> bytes_of(DType dtype, const Shape& shape) {
   if (!bytes) return invalid("tensor: the shape's number of bytes overflows");
   return *bytes;
 }
-
-}  // namespace
 
 Result<Tensor> Tensor::borrow_bytes(DType dtype, Shape shape, void* data, size_t bytes) {
   MAINSPRING_TRY(const size_t need, bytes_of(dtype, shape));

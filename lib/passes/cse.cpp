@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "mainspring/ext/op.h"
 #include "passes/passes.h"
 
 namespace mainspring::inline v0 {
@@ -13,9 +14,10 @@ Result<bool> pass_cse(Graph& graph, const PassContext&) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& n = graph.nodes[i];
     const bool stateful = std::any_of(n.in.begin(), n.in.end(), [&](ValueId v) { return v != kNone && graph.values[static_cast<size_t>(v)].kind == Kind::state; });
-    if (stateful) continue;
+    const OpDef* op = graph.find_op(n.op);
+    if (stateful || op == nullptr || op->random) continue;
     auto& same = seen[{n.op, n.in}];
-    const auto twin = std::find_if(same.begin(), same.end(), [&](size_t j) { return graph.nodes[j].attrs == n.attrs; });
+    const auto twin = std::find_if(same.begin(), same.end(), [&](size_t j) { return graph.nodes[j].attrs == n.attrs && graph.nodes[j].bodies == n.bodies && graph.nodes[j].out.size() == n.out.size(); });
     if (twin == same.end()) {
       same.push_back(i);
       continue;

@@ -51,6 +51,9 @@ struct Planner {
 
 std::string panel_key(const Value& weight, const Packing& packing) { return fmt::format("{}/{}", static_cast<const void*>(weight.bytes.data()), packing.layout); }
 
+/// Dense tensors whose elements stay where they are.
+bool only_renames(std::string_view op) { return op == "Reshape" || op == "Squeeze" || op == "Unsqueeze" || op == "Flatten" || op == "Identity"; }
+
 bool leading_extent_only(const Dims& dims) { return dims.size() == 2; }
 
 /// A slice of the columns of a matrix and a reshape of a row's elements are the same memory seen otherwise.
@@ -62,8 +65,12 @@ void Planner::resolve_views() {
   }
   const std::set<ValueId> outputs(graph().outputs.begin(), graph().outputs.end());
   for (const Node& n : graph().nodes) {
-    if (n.op != "slice" && n.op != "reshape") continue;
     const Value& from = value(n.in[0]);
+    if (only_renames(n.op) && from.kind != Kind::state && from.kind != Kind::weight && !outputs.contains(n.out[0])) {
+      placement(n.out[0]) = {Ref{Space::none, placement(n.in[0]).ref.offset}, dense_row_stride(value(n.out[0])), placement(n.in[0]).root};
+      continue;
+    }
+    if (n.op != "slice" && n.op != "reshape") continue;
     if (from.kind != Kind::computed || is_block_format(from.dtype) || outputs.contains(n.out[0])) continue;
     const Placement& p = placement(n.in[0]);
     Placement& view = placement(n.out[0]);
@@ -80,6 +87,14 @@ void Planner::resolve_views() {
 }
 
 void Planner::place_fixed() {
+  const auto external = [&](size_t i) { return Ref{static_cast<Space>(static_cast<size_t>(Space::count) + i), 0}; };
+  if (plan.options.external) {
+    for (size_t i = 0; i < graph().inputs.size(); ++i) placement(graph().inputs[i]).ref = external(i);
+    for (size_t i = 0; i < graph().outputs.size(); ++i) placement(graph().outputs[i]).ref = external(graph().inputs.size() + i);
+    for (size_t i = 0; i < graph().values.size(); ++i)
+      if (graph().values[i].kind == Kind::weight) placement(static_cast<ValueId>(i)).ref = {Space::constant, reinterpret_cast<int64_t>(graph().values[i].bytes.data())};
+    return;
+  }
   for (ValueId v : graph().inputs) {
     placement(v).ref = {Space::input, static_cast<int64_t>(plan.input_bytes)};
     plan.input_bytes += round_up(max_bytes(graph(), value(v)) + kPad, 64);
@@ -163,10 +178,11 @@ Result<void> Planner::bind() {
     if (n.op == "linear" && value(n.in[1]).kind == Kind::weight) linear_weight[static_cast<size_t>(n.in[1])] = true;
   plan.bindings.clear();
   for (const Node& n : graph().nodes) {
-    const OpDef* op = find_op(n.op);
+    const OpDef* op = graph().find_op(n.op);
     if (op == nullptr) return internal_error("plan: node '{}' has unknown operator '{}'", n.name, n.op);
     std::vector<Operand> in, out;
-    for (int i = 0; i < op->max_in; ++i) in.push_back(operand(static_cast<size_t>(i) < n.in.size() ? n.in[static_cast<size_t>(i)] : kNone));
+    const size_t operands = op->max_in == kVariadic ? n.in.size() : static_cast<size_t>(op->max_in);
+    for (size_t i = 0; i < operands; ++i) in.push_back(operand(i < n.in.size() ? n.in[i] : kNone));
     for (ValueId v : n.out) out.push_back(operand(v));
     const BindRequest request{&n, op, in, out, graph().symbols, plan.options.exact, plan.options.workers, plan.options.max_sequences, plan.options.max_context, store.cache != nullptr ? &store.cache->choices() : nullptr};
     const Node* node = &n;

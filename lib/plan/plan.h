@@ -58,6 +58,7 @@ struct PlanOptions {
   int64_t max_context = 0;
   bool dry = false;  ///< only sizes: no panel is made and no step either
   DType kv = DType::f16;  ///< of the KV states
+  bool external = false;  ///< inputs and outputs lie at addresses of their own (Space::count + i): a graph of tensors
 };
 
 /// Where a value lives, after views were resolved.

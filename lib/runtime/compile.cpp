@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "passes/passes.h"
 #include "quant/kv_block.h"
+#include "runtime/graph_runner.h"
 #include "runtime/model_impl.h"
 
 namespace mainspring::inline v0 {
@@ -13,8 +14,9 @@ namespace {
 /// A trial bind: would the provider run this node if its operands had these dtypes?
 bool provider_accepts(void* user, const Graph& graph, const Node& node, std::span<const DType> dtypes) {
   auto& provider = *static_cast<Provider*>(user);
-  const OpDef* op = find_op(node.op);
-  std::vector<Operand> in(static_cast<size_t>(op->max_in)), out;
+  const OpDef* op = graph.find_op(node.op);
+  if (op == nullptr) return false;
+  std::vector<Operand> in(op->max_in == kVariadic ? node.in.size() : static_cast<size_t>(op->max_in)), out;
   for (size_t i = 0; i < node.in.size(); ++i) {
     if (node.in[i] == kNone) continue;
     Value v = graph.values[static_cast<size_t>(node.in[i])];
@@ -32,8 +34,7 @@ bool provider_accepts(void* user, const Graph& graph, const Node& node, std::spa
 }
 
 void release_source(void* user, std::span<const std::byte> bytes) {
-  const auto& file = *static_cast<const GgufFile*>(user);
-  for (const auto& source : file.sources) source->drop(bytes);
+  for (const auto& source : static_cast<const Model::Impl*>(user)->sources()) source->drop(bytes);
 }
 
 Graph specialise(const Model::Impl& model, const PlanOptions& options, int64_t max_batch_tokens, int64_t max_output_rows) {
@@ -57,7 +58,59 @@ bool same_plan(const Plan& p, const PlanOptions& o, int64_t rows, int64_t output
          max(LlmSymbols::n_tokens) == rows && max(LlmSymbols::n_outputs) == outputs;
 }
 
+/// A plan writes each output once, to a place of its own: what passes left as an input, a weight or a second name is copied there.
+Result<void> separate_outputs(Graph& graph) {
+  std::vector<bool> taken(graph.values.size(), false);
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    const ValueId v = graph.outputs[i];
+    if (graph.values[static_cast<size_t>(v)].kind == Kind::computed && !taken[static_cast<size_t>(v)]) {
+      taken[static_cast<size_t>(v)] = true;
+      continue;
+    }
+    MAINSPRING_TRY(auto copy, graph.add_node("Identity", "output", {v}));
+    taken.push_back(true);
+    graph.outputs[i] = copy[0];
+  }
+  return {};
+}
+
 }  // namespace
+
+SourceRelease release_of(const Model::Impl& model) { return {release_source, const_cast<Model::Impl*>(&model)}; }
+
+Result<std::shared_ptr<const Plan>> compile_tensors(Graph graph, GraphHost& host) {
+  const PassContext context{host.options.exact, provider_accepts, host.provider, &host.allocator()};
+  MAINSPRING_TRY_VOID(run_passes(graph, context, host.passes));
+  MAINSPRING_TRY_VOID(separate_outputs(graph));
+  return make_plan(std::move(graph), host.options, *host.provider, host.context, *host.panels, host.release);
+}
+
+namespace {
+
+/// The bodies of control flow go the same way as the graph around them.
+Result<Graph> prepared(const Graph& graph, const PassContext& context, std::string_view switches) {
+  Graph g = graph;
+  for (Node& n : g.nodes)
+    for (auto& body : n.bodies) {
+      MAINSPRING_TRY(Graph inner, prepared(*body, context, switches));
+      body = std::make_shared<const Graph>(std::move(inner));
+    }
+  MAINSPRING_TRY_VOID(run_passes(g, context, switches));
+  return g;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Graph>> prepared_tensors(const Model::Impl& model, bool exact) {
+  const std::lock_guard lock(model.mutex);
+  auto& kept = model.prepared[exact ? 1 : 0];
+  if (kept == nullptr) {
+    const PassContext context{exact, provider_accepts, model.provider.get(), &model.context.impl()->allocator()};
+    MAINSPRING_TRY(Graph g, prepared(model.graph, context, model.context.impl()->environment().passes));
+    kept = std::make_shared<const Graph>(std::move(g));
+  }
+  return kept;
+}
 
 Result<std::shared_ptr<const Plan>> compile(const Model::Impl& model, const PlanOptions& options, int64_t max_batch_tokens, int64_t max_output_rows) {
   if (!options.dry) {
@@ -68,7 +121,7 @@ Result<std::shared_ptr<const Plan>> compile(const Model::Impl& model, const Plan
   Graph graph = specialise(model, options, max_batch_tokens, max_output_rows);
   const PassContext context{options.exact, provider_accepts, model.provider.get()};
   MAINSPRING_TRY_VOID(run_passes(graph, context, model.context.impl()->environment().passes));
-  const SourceRelease release{release_source, const_cast<GgufFile*>(&model.file)};
+  const SourceRelease release = release_of(model);
   MAINSPRING_TRY(auto plan, make_plan(std::move(graph), options, *model.provider, model.context, model.panels, release));
   if (!options.dry) {
     const std::lock_guard lock(model.mutex);

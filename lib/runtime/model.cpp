@@ -48,13 +48,44 @@ Result<void> build(Model::Impl& m) {
   return m.graph.verify();
 }
 
+PortInfo port_of(const Graph& graph, ValueId id) {
+  const Value& v = graph.values[static_cast<size_t>(id)];
+  PortInfo p{v.name, v.dtype, v.container == Container::sequence || v.container == Container::optional_sequence,
+             v.container == Container::optional_tensor || v.container == Container::optional_sequence, v.ranked, {}, {}};
+  for (const Dim& d : v.dims) {
+    p.extents.push_back(d.is_constant() ? d.times : -1);
+    p.dims.push_back(d.is_constant() ? fmt::format("{}", d.times) : d.is_known() ? graph.symbols[static_cast<size_t>(d.symbol)].name : "?");
+  }
+  return p;
+}
+
+Result<Model> open_onnx(std::shared_ptr<Model::Impl> impl, std::shared_ptr<ByteSource> source, const ModelOptions& options) {
+  const Context& context = impl->context;
+  auto file = read_onnx(std::move(source), [&](const std::string& path) { return ByteSource::open(context, path); }, impl->path, options.ops, context.impl()->allocator());
+  if (!file) return within(impl->path, std::move(file).error());
+  impl->onnx = std::make_unique<OnnxFile>(*std::move(file));
+  impl->graph = std::move(impl->onnx->graph);
+  for (const ValueId v : impl->graph.inputs) impl->inputs.push_back(port_of(impl->graph, v));
+  for (const ValueId v : impl->graph.outputs) impl->outputs.push_back(port_of(impl->graph, v));
+  for (const Value& v : impl->graph.values) {
+    if (v.kind != Kind::weight) continue;
+    Shape shape;
+    for (const Dim& d : v.dims) shape.push_back(d.times);
+    impl->weights.push_back({v.name, v.dtype, shape, v.bytes.size()});
+  }
+  MAINSPRING_TRY(impl->provider, make_default_provider(context));
+  return Model(std::shared_ptr<const Model::Impl>(std::move(impl)));
+}
+
 Result<Model> open_source(std::shared_ptr<ByteSource> source, const Context& context, const ModelOptions& options) {
   MAINSPRING_TRY_VOID(context.impl()->checked());
   auto impl = std::make_shared<Model::Impl>(context);
   impl->path = source->path();
   impl->vocabulary_only = options.vocabulary_only;
-  if (!looks_like_gguf(source->bytes()))
-    return unsupported("{}: begins like no format of this build, expected a GGUF file", impl->path);
+  if (!looks_like_gguf(source->bytes())) {
+    if (!looks_like_onnx(source->bytes())) return unsupported("{}: begins like no format of this build, expected a GGUF or ONNX file", impl->path);
+    return open_onnx(std::move(impl), std::move(source), options);
+  }
   auto file = read_gguf(std::move(source), [&](const std::string& path) { return ByteSource::open(context, path); });
   if (!file) return within(impl->path, std::move(file).error());
   impl->file = *std::move(file);
@@ -84,7 +115,10 @@ Result<Model> Model::open(std::span<const std::byte> bytes, const ModelOptions& 
   return open_source(ByteSource::borrow(bytes), context, options);
 }
 
-const Metadata& Model::metadata() const& { return impl_->file.metadata; }
+const Metadata& Model::metadata() const& { return impl_->metadata(); }
+std::span<const PortInfo> Model::inputs() const& { return impl_->inputs; }
+std::span<const PortInfo> Model::outputs() const& { return impl_->outputs; }
+bool Model::is_graph() const { return impl_->onnx != nullptr; }
 std::string_view Model::architecture() const& {
   const MetaValue* v = impl_->file.metadata.find("general.architecture");
   return v == nullptr ? std::string_view() : v->as_string().value_or("");

@@ -37,6 +37,9 @@ MemoryUse memory_of(const Plan& plan, const SessionOptions& o) {
 
 Result<SessionOptions> complete(const Model& model, const SessionOptions& options) {
   SessionOptions o = options;
+  if (o.threads < 0 || o.threads > 1024) return invalid("session: threads is {}, expected 0 to 1024", o.threads);
+  if (o.threads == 0) o.threads = model.context().workers();
+  if (model.is_graph()) return o;
   if (model.graph().nodes.empty()) return invalid("session: the model was opened for its vocabulary only");
   const int64_t table = model.impl()->facts.max_positions;  // learnt position embeddings end there
   if (o.max_context == 0) {
@@ -53,8 +56,6 @@ Result<SessionOptions> complete(const Model& model, const SessionOptions& option
   if (!o.kv_dtype) o.kv_dtype = o.exact ? DType::f32 : DType::f16;
   if (!is_kv_dtype(*o.kv_dtype)) return invalid("session: kv_dtype is {}, expected f32, f16 or q8_0", name_of(*o.kv_dtype));
   if (o.exact && o.kv_dtype != DType::f32) return invalid("session: kv_dtype is {}, an exact session keeps keys and values in f32", name_of(*o.kv_dtype));
-  if (o.threads < 0 || o.threads > 1024) return invalid("session: threads is {}, expected 0 to 1024", o.threads);
-  if (o.threads == 0) o.threads = model.context().workers();
   o.max_batch_tokens = static_cast<int>(std::min<int64_t>(o.max_batch_tokens, o.max_context * o.max_sequences));
   if (!checked_mul<int64_t>(o.max_context, o.max_sequences) || o.max_context * o.max_sequences > kMaxContext * 16)
     return invalid("session: max_context {} x max_sequences {} is too large", o.max_context, o.max_sequences);
@@ -96,6 +97,7 @@ Result<void> Session::Impl::make() {
 
 /// Checks a call whole before anything changes, and copies its tokens: the caller's span may go away before a resume.
 Result<void> Session::Impl::accept(std::span<const StepItem> call) {
+  if (runner != nullptr) return invalid("session: a graph is run, not stepped");
   if (phase != Phase::idle) return invalid("session: a step is in progress, resume it first");
   if (call.empty()) return invalid("session: the step has no items");
   if (call.size() > sequences.size()) return invalid("session: the step has {} items, the session has {} sequences", call.size(), sequences.size());
@@ -205,11 +207,12 @@ Result<StepResult> Session::Impl::advance(const StepOptions& step) {
 Result<Session> Session::create(const Model& model, const SessionOptions& options) {
   MAINSPRING_TRY(SessionOptions completed, complete(model, options));
   auto impl = std::make_unique<Impl>(model, completed);
-  MAINSPRING_TRY_VOID(impl->make());
+  MAINSPRING_TRY_VOID(model.is_graph() ? impl->make_graph() : impl->make());
   return Session(std::move(impl));
 }
 
 Result<MemoryUse> Session::plan_memory(const Model& model, const SessionOptions& options) {
+  if (model.is_graph()) return unsupported("session: the memory of a graph is known once its inputs are (prepare, then memory)");
   MAINSPRING_TRY(SessionOptions completed, complete(model, options));
   PlanOptions dry = plan_options(completed);
   dry.dry = true;
@@ -252,8 +255,7 @@ Result<void> Session::truncate(int sequence, int64_t n) {
 
 const Model& Session::model() const& { return impl_->model; }
 const SessionOptions& Session::options() const& { return impl_->options; }
-MemoryUse Session::memory() const { return impl_->memory; }
-int64_t Session::bytes_per_token() const { return impl_->plan->bytes_per_token; }
+int64_t Session::bytes_per_token() const { return impl_->plan != nullptr ? impl_->plan->bytes_per_token : 0; }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::Session(Session&&) noexcept = default;

@@ -6,6 +6,7 @@
 
 #include "core/buffer.h"
 #include "mainspring/session.h"
+#include "runtime/graph_runner.h"
 #include "runtime/model_impl.h"
 
 namespace mainspring::inline v0 {
@@ -47,6 +48,16 @@ struct Session::Impl {
   int64_t* profile_bytes = nullptr;  // [passes, nodes]
   int32_t most_passes = 0;
 
+  // graphs of tensors
+  std::shared_ptr<const Graph> tensors;
+  GraphHost host;
+  std::unique_ptr<GraphRunner> runner;
+  std::vector<Datum> run_inputs, run_outputs, bound_outputs;  ///< by position
+
+  Result<void> make_graph();
+  Result<void> gather_inputs(std::span<const NamedTensor> inputs);
+  Result<void> check_profiles() const;
+  Result<RunResult> advance_run(const RunOptions& options);
   Result<void> make();
   Result<void> accept(std::span<const StepItem> call);
   void begin_pass();

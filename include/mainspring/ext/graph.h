@@ -155,6 +155,7 @@ struct PassContext {
   /// Whether the provider has a kernel for this node with these operand dtypes (a trial bind; the node need not be in the graph).
   bool (*accepts)(void* user, const Graph& graph, const Node& node, std::span<const DType> operands) = nullptr;
   void* user = nullptr;
+  Allocator* allocator = nullptr;  ///< for constants that a pass makes; null: none may be made
 };
 
 /// A rewriting of the graph; true when it changed something. Passes stand in lib/passes/passes.inc, in order.
