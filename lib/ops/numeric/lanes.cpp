@@ -93,7 +93,7 @@ void reference_cumulative(const OpArgs& a) {
   const int64_t given = load_int(a.in[1], 0), axis = std::clamp(given < 0 ? given + rank : given, int64_t{0}, rank - 1);  // a wrong one may come at run time
   const bool exclusive = a.attrs.i("exclusive") != 0, reverse = a.attrs.i("reverse") != 0;
   with_numbers(a.in[0].dtype, [&]<class T>() {
-    using U = std::conditional_t<std::is_same_v<T, double>, double, uint64_t>;  // integers wrap
+    using U = Wrapping<T>;
     map_lanes<T>(a.in[0], a.out[0], Lanes(a.in[0].shape, static_cast<size_t>(axis)), [&](std::span<T> x) {
       if (reverse) std::reverse(x.begin(), x.end());
       U so_far = i == 0 ? 0 : 1;

@@ -56,7 +56,7 @@ template <Reduce op, class T>
 struct Running {
   T value;
   void add(T x, T shift) {
-    using U = std::conditional_t<std::is_same_v<T, double>, double, uint64_t>;
+    using U = Wrapping<T>;
     const U u = static_cast<U>(x), so_far = static_cast<U>(value);
     if constexpr (op == Reduce::max) value = value != value || x <= value ? value : x;
     else if constexpr (op == Reduce::min) value = value != value || x >= value ? value : x;

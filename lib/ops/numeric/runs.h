@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "ops/tensor.h"
@@ -40,6 +42,10 @@ void with_numbers(DType t, F&& f) {
   if (is_signed_int(t)) return f.template operator()<int64_t>();
   f.template operator()<uint64_t>();
 }
+
+/// The type in which sums and products of T are made: integers wrap.
+template <class T>
+using Wrapping = std::conditional_t<std::is_same_v<T, double>, double, uint64_t>;
 
 /// Floats and integers, the narrow ones too.
 constexpr bool is_number(DType t) { return is_float(t) || is_int(t); }
