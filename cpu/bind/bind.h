@@ -47,5 +47,8 @@ Result<KernelBinding> bind_rope(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_causal_conv(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_ssm_scan(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_gated_delta(const BindRequest& request, IsaSet isa);
+// conv.cpp: see conv.h
+Result<KernelBinding> bind_conv(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_conv_transpose(const BindRequest& request, IsaSet isa);
 
 }  // namespace mainspring::inline v0::cpu

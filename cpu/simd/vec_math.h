@@ -5,21 +5,33 @@
 namespace mainspring::inline v0 {
 namespace {
 
-/// e^x, <= 2 ulp (1.0 where the result is normal); +inf above 88.73, 0 below -104, subnormals in between; exp(0) = 1; NaN stays NaN.
-inline Vec exp(Vec x) {
-  x = max(set1(-105.0f), min(set1(89.0f), x));  // the second operand wins where x is NaN
-  const Vec n = round(x * set1(1.44269504f));
+/// e^r - 1 and n with e^x = 2^n e^r, |r| <= ln(2)/2, for -105 <= x <= 89.
+inline Vec expm1_part(Vec x, Vec* n) {
+  *n = round(x * set1(1.44269504f));
   // ln 2 in two parts: the first has 15 significant bits, so n * part is exact.
-  Vec r = fnma(n, set1(0.693145751953125f), x);
-  r = fnma(n, set1(1.42860682030941723e-6f), r);
+  Vec r = fnma(*n, set1(0.693145751953125f), x);
+  r = fnma(*n, set1(1.42860682030941723e-6f), r);
   // Taylor's terms up to r^8, those beyond r^6 economised (Chebyshev) on |r| <= ln(2)/2: relative error 1e-9 before rounding.
   Vec p = set1(1.3933583e-3f);
   p = fma(p, r, set1(8.3631293e-3f));
   p = fma(p, r, set1(4.1666465e-2f));
   p = fma(p, r, set1(1.6666577e-1f));
   p = fma(p, r, set1(0.5f));
-  p = fma(p * r, r, r);
+  return fma(p * r, r, r);
+}
+
+/// e^x, <= 2 ulp (1.0 where the result is normal); +inf above 88.73, 0 below -104, subnormals in between; exp(0) = 1; NaN stays NaN.
+inline Vec exp(Vec x) {
+  Vec n;
+  const Vec p = expm1_part(max(set1(-105.0f), min(set1(89.0f), x)), &n);  // the second operand wins where x is NaN
   return scale2(p + set1(1.0f), n);
+}
+
+/// e^x - 1 for x <= 0, <= 3 ulp; NaN stays NaN.
+inline Vec expm1(Vec x) {
+  Vec n;
+  const Vec p = expm1_part(max(set1(-105.0f), min(set1(0.0f), x)), &n), one = set1(1.0f);
+  return scale2(p, n) + (scale2(one, n) - one);
 }
 
 /// Natural logarithm of positive normal x, <= 2 ulp. +inf and NaN are not handled.
