@@ -47,5 +47,9 @@ Result<KernelBinding> bind_rope(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_causal_conv(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_ssm_scan(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_gated_delta(const BindRequest& request, IsaSet isa);
+// rnn.cpp: recurrent networks of ONNX
+Result<KernelBinding> bind_lstm(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_gru(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_rnn(const BindRequest& request, IsaSet isa);
 
 }  // namespace mainspring::inline v0::cpu
