@@ -7,7 +7,7 @@
 #pragma once
 
 #include "cpu/kernels/conv/conv_args.h"
-#include "cpu/simd/vec_act.h"
+#include "cpu/simd/vec_activation.h"
 
 namespace mainspring::inline v0 {
 namespace {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cpu/kernels/elementwise/elementwise_args.h"
-#include "cpu/simd/vec_act.h"
+#include "cpu/simd/vec_activation.h"
 
 namespace mainspring::inline v0 {
 namespace {
@@ -38,10 +38,10 @@ struct GeluQuick {
   static inline Vec of(Vec x) { return x / (set1(1.0f) + exp(x * set1(-1.702f))); }
 };
 struct Relu {
-  static inline Vec of(Vec x) { return max(zero(), x); }  // the second operand wins where x is NaN
+  static inline Vec of(Vec x) { return relu(x); }
 };
 struct ReluSqr {
-  static inline Vec of(Vec x) { return max(zero(), x) * max(zero(), x); }
+  static inline Vec of(Vec x) { return relu(x) * relu(x); }
 };
 struct Sigmoid {
   static inline Vec of(Vec x) { return sigmoid(x); }
