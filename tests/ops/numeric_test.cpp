@@ -298,7 +298,7 @@ std::vector<std::string> written(Given x) {
 TEST(Cast, WritesTheShortestText) {
   using S = std::vector<std::string>;
   EXPECT_EQ(written(reals(DType::f32, {9}, {0.1, 1, -0.0, 123456789, 1e16, 1e-5, 0.0001, 3.4028234663852886e38, -2.5})),
-            (S{"0.1", "1.0", "-0.0", "123456790.0", "1e+16", "1e-05", "0.0001", "3.4028235e+38", "-2.5"}));
+            (S{"0.1", "1.0", "-0.0", "123456790.0", "1e+16", "1e-05", "1e-04", "3.4028235e+38", "-2.5"}));
   EXPECT_EQ(written(reals(DType::f64, {5}, {0.1, 1.0 / 3, NAN, kInfinity, -kInfinity})), (S{"0.1", "0.3333333333333333", "nan", "inf", "-inf"}));
   EXPECT_EQ(written(reals(DType::f16, {2}, {0.1, 65504})), (S{"0.1", "65500.0"}));
   EXPECT_EQ(written(ints(DType::u64, {1}, {-1})), S{"18446744073709551615"});
