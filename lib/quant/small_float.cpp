@@ -52,7 +52,7 @@ uint8_t encode_small_float(DType t, float value, bool saturate) {
   const Format f = format_of(t);
   const int bits = f.exponent_bits + f.mantissa_bits;
   const uint8_t sign = static_cast<uint8_t>(std::signbit(value) ? 1 << bits : 0);
-  const uint8_t nan = f.unsigned_zero ? static_cast<uint8_t>(1 << bits) : t == DType::f4e2m1 ? 7 : static_cast<uint8_t>(sign | ((1 << bits) - 1));
+  const uint8_t nan = f.unsigned_zero ? static_cast<uint8_t>(1 << bits) : t == DType::f4e2m1 ? 8 : static_cast<uint8_t>(sign | ((1 << bits) - 1));
   if (std::isnan(value)) return nan;
   int largest = (1 << bits) - 1;
   while (!std::isfinite(decode_small_float(t, static_cast<uint8_t>(largest)))) --largest;

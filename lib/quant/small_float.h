@@ -12,7 +12,7 @@ constexpr bool is_small_float(DType t) { return t >= DType::f8e4m3fn && t <= DTy
 /// Exact. NaN codes give NaN, infinities of f8e5m2 give infinities.
 float decode_small_float(DType t, uint8_t code);
 /// To the nearest value, ties to the even code. Beyond the largest value: it where `saturate`, else what the format has for it (infinity or NaN;
-/// f4e2m1 always saturates). NaN gives NaN, which f4e2m1 has not: 6.
+/// f4e2m1 always saturates). NaN gives NaN, which f4e2m1 has not: -0, as in ONNX's own tests.
 uint8_t encode_small_float(DType t, float value, bool saturate = true);
 
 }  // namespace mainspring::inline v0

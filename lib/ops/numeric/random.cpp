@@ -20,7 +20,10 @@ namespace {
 class Random {
  public:
   explicit Random(const OpArgs& a) {
-    if (a.attrs.has("seed")) return engine_.seed(static_cast<uint32_t>(static_cast<int64_t>(std::clamp(a.attrs.f("seed"), -0x1p62, 0x1p62))));
+    if (a.attrs.has("seed")) {
+      engine_.seed(static_cast<uint32_t>(static_cast<int64_t>(std::clamp(a.attrs.f("seed"), -0x1p62, 0x1p62))));
+      return;
+    }
     const auto here = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(a.out[0].data)), now = static_cast<uint64_t>(now_ns());  // nodes of one moment differ by place
     std::seed_seq mixed{static_cast<uint32_t>(now), static_cast<uint32_t>(now >> 32), static_cast<uint32_t>(here), static_cast<uint32_t>(here >> 32)};
     engine_.seed(mixed);
