@@ -82,6 +82,7 @@ class MAINSPRING_API DynamicCall {
   std::span<const Datum> in;   ///< as OpCall::in; absent inputs are none
   std::span<Datum> out;        ///< to be filled: one for each output of the node
   const Attrs& attrs;
+  std::span<const std::shared_ptr<const Graph>> bodies;  ///< as OpCall::bodies: what an output is where a body never runs
   /// An uninitialised tensor (string: of empty strings). Errors: out_of_memory, invalid_argument (an absurd shape).
   virtual Result<Tensor> make(DType dtype, const Shape& shape) = 0;
   /// A tensor that owns copies of these strings. Errors: as make.
@@ -93,7 +94,7 @@ class MAINSPRING_API DynamicCall {
   virtual ~DynamicCall() = default;
 
  protected:
-  DynamicCall(std::span<const Datum> i, std::span<Datum> o, const Attrs& a) : in(i), out(o), attrs(a) {}
+  DynamicCall(std::span<const Datum> i, std::span<Datum> o, const Attrs& a, std::span<const std::shared_ptr<const Graph>> b = {}) : in(i), out(o), attrs(a), bodies(b) {}
 };
 
 /// An operator. `infer` gives dtypes and dims of the outputs or an invalid_argument error that says what was got and expected.
