@@ -96,6 +96,7 @@ inline Vec fma(Vec a, Vec b, Vec c) { return {a.v * b.v + c.v}; }
 inline Vec fnma(Vec a, Vec b, Vec c) { return {c.v - a.v * b.v}; }
 
 inline Mask less(Vec a, Vec b) { return {a.v < b.v}; }          ///< false where either is NaN
+inline Mask equal(Vec a, Vec b) { return {a.v == b.v}; }        ///< false where either is NaN
 inline Vec select(Mask m, Vec yes, Vec no) {
   return {(Vec::Reg)((m.v & (Mask::Reg)yes.v) | (~m.v & (Mask::Reg)no.v))};
 }

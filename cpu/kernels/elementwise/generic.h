@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/kernels/elementwise/elementwise_args.h"
+#include "cpu/simd/vec_activation.h"
 
 namespace mainspring::inline v0 {
 namespace {
@@ -25,44 +26,22 @@ inline void map2(const float* a, const float* b, float* y, int64_t n, F f) {
 }
 
 struct Silu {
-  static inline Vec of(Vec x) { return x / (set1(1.0f) + exp(zero() - x)); }
+  static inline Vec of(Vec x) { return silu(x); }
 };
-// 0.5 x (1 + tanh u) = x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3)
 struct Gelu {
-  static inline Vec of(Vec x) {
-    const Vec u = x * fma(x * x, set1(2 * 0.7978845608f * 0.044715f), set1(2 * 0.7978845608f));
-    return x / (set1(1.0f) + exp(zero() - u));
-  }
+  static inline Vec of(Vec x) { return gelu(x); }
 };
-// 0.5 x erfc(-x/sqrt 2) = max(x, 0) - 0.5 |x| erfc(a), a = |x|/sqrt 2, with erfc(a) = exp(-a^2) P(t) / (1 + 2a), t = (a - 2) / (a + 2): the form of
-// Shepherd and Laframboise, Math. Comp. 36 (1981); P fitted for 0 <= a <= 10, relative error 1.6e-8; from 10.25 on exp gives 0.
 struct GeluErf {
-  static inline Vec of(Vec x) {
-    const Vec a = min(set1(10.5f), abs(x) * set1(0.70710678f)), t = (a - set1(2.0f)) / (a + set1(2.0f));
-    Vec p = set1(-4.0945117e-4f);
-    p = fma(p, t, set1(-1.2413373e-3f));
-    p = fma(p, t, set1(1.3204858e-3f));
-    p = fma(p, t, set1(8.6426362e-3f));
-    p = fma(p, t, set1(-8.0616586e-3f));
-    p = fma(p, t, set1(-5.4207657e-2f));
-    p = fma(p, t, set1(1.6405556e-1f));
-    p = fma(p, t, set1(-1.6603109e-1f));
-    p = fma(p, t, set1(-9.2763990e-2f));
-    p = fma(p, t, set1(1.2769784f));
-    // exp(-a^2) with the square's own rounding made good, which would cost a^2 ulp
-    const Vec z = a * a, lost = fma(a, a, zero() - z);
-    const Vec e = exp(zero() - z) * (set1(1.0f) - lost) * p / fma(a, set1(2.0f), set1(1.0f));
-    return fnma(set1(0.70710678f) * a, e, max(zero(), x));
-  }
+  static inline Vec of(Vec x) { return gelu_erf(x); }
 };
 struct GeluQuick {
   static inline Vec of(Vec x) { return x / (set1(1.0f) + exp(x * set1(-1.702f))); }
 };
 struct Relu {
-  static inline Vec of(Vec x) { return max(zero(), x); }  // the second operand wins where x is NaN
+  static inline Vec of(Vec x) { return relu(x); }
 };
 struct ReluSqr {
-  static inline Vec of(Vec x) { return max(zero(), x) * max(zero(), x); }
+  static inline Vec of(Vec x) { return relu(x) * relu(x); }
 };
 struct Sigmoid {
   static inline Vec of(Vec x) { return sigmoid(x); }
