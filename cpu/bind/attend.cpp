@@ -241,7 +241,7 @@ Result<KernelBinding> bind_attend(const BindRequest& q, IsaSet isa) {
   p.y = walked(q.out[0], head, row, 3);
   p.batch = q.out[0].dims[0].times;
   p.heads = q.in[2].dims[head].times;
-  p.group = q.out[0].dims[head].times / std::max<int64_t>(1, p.heads);
+  p.group = std::max<int64_t>(1, q.out[0].dims[head].times / std::max<int64_t>(1, p.heads));
   p.s = q.out[0].dims[row].times;
   p.t = q.in[2].dims[row].times;
   p.d = q.in[0].dims[3].times;
