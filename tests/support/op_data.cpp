@@ -178,6 +178,8 @@ Data make_data(const In& in, const std::vector<int64_t>& symbols, std::span<cons
     fill_ids(d, in.limit, random);
   } else if (in.dtype == DType::i32) {
     for (int64_t i = 0; i < shape.elements(); ++i) d.as<int32_t>()[i] = static_cast<int32_t>(random.below(1000)) - 500;
+  } else if (in.dtype == DType::boolean) {
+    for (int64_t i = 0; i < shape.elements(); ++i) d.as<uint8_t>()[i] = random.below(3) != 0;
   } else if (Q8Cache::is(in.dtype, in.state)) {
     const Q8Cache c(shape, in.state);
     for (int64_t h = 0; h < c.heads; ++h) {

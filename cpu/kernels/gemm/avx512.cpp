@@ -4,7 +4,7 @@
 // rows, on the ports of the FMAs. One row: 4 panels side by side.
 #include "cpu/simd/vec_avx512.h"
 
-#include "cpu/kernels/gemm/generic.h"
+#include "cpu/kernels/gemm/block.h"
 #include "cpu/kernels/gemm/transpose_x86.h"
 
 namespace mainspring::inline v0 {
@@ -31,10 +31,12 @@ struct V {
   static inline reg fma(reg a, reg b, reg c) { return mainspring::fma(a, b, c); }
   static inline reg add(reg a, reg b) { return a + b; }
   static inline void store(float* p, reg x) { mainspring::store(p, x); }
+  static inline reg load_n(const float* p, int64_t n) { return mainspring::load_n(p, static_cast<int>(n)); }
+  static inline void store_n(float* p, reg x, int64_t n) { mainspring::store_n(p, x, static_cast<int>(n)); }
 };
 
 }  // namespace
 
 extern const GemmIsa gemm_avx512;
-const GemmIsa gemm_avx512 = {run<V, F32>, run<V, F16>, run<V, BF16>, chunk<V>, transpose};
+const GemmIsa gemm_avx512 = {run<V, F32>, run<V, F16>, run<V, BF16>, chunk<V>, block<V, false>, block<V, true>, activate_rows, transpose};
 }  // namespace mainspring::inline v0

@@ -67,6 +67,22 @@ void gemm_unpack_row(DType t, const std::byte* panels, int64_t k, int64_t row, f
     for (int64_t i = 0; i < k; ++i) out[i] = bf16_to_f32(w[i * kGemmWidth]);
 }
 
+void gemm_panel_of_rows(const GemmKernel& kernel, const float* rows, int64_t stride, int64_t outputs, int64_t k, float* panel) {
+  const int64_t whole = outputs == kGemmWidth ? k / 8 * 8 : 0;
+  if (whole) kernel.fn->transpose(rows, stride, whole, panel);
+  for (int64_t i = whole; i < k; ++i)
+    for (int64_t o = 0; o < kGemmWidth; ++o) panel[i * kGemmWidth + o] = o < outputs ? rows[o * stride + i] : 0;
+}
+
+void gemm_panels_of_columns(const float* w, int64_t stride, int64_t outputs, int64_t k, int64_t panel_stride, float* panels) {
+  const int64_t whole = outputs / kGemmWidth, rest = outputs % kGemmWidth;
+  for (int64_t i = 0; i < k; ++i, w += stride) {
+    float* to = panels + i * kGemmWidth;
+    for (int64_t p = 0; p < whole; ++p) std::memcpy(to + p * panel_stride, w + p * kGemmWidth, kGemmWidth * sizeof(float));
+    for (int64_t o = 0; rest && o < kGemmWidth; ++o) to[whole * panel_stride + o] = o < rest ? w[whole * kGemmWidth + o] : 0;
+  }
+}
+
 void gemm_decoded(const GemmKernel& kernel, const GemmDecoded& a, std::byte* scratch) {
   float* decoded = reinterpret_cast<float*>(scratch);
   float* columns = decoded + kGemmChunk * kGemmWidth;

@@ -45,6 +45,11 @@ void gemm_pack(DType t, const std::byte* rows, size_t row_bytes, int64_t valid_o
 /// Weight row `row`, counted over all panels, as floats.
 void gemm_unpack_row(DType t, const std::byte* panels, int64_t k, int64_t row, float* out);
 
+/// Packs f32 as it comes, not once: the same panels. `outputs` (1..16) rows of k floats, `stride` apart, into one panel.
+void gemm_panel_of_rows(const GemmKernel& kernel, const float* rows, int64_t stride, int64_t outputs, int64_t k, float* panel);
+/// Columns [0, outputs) of a row-major [k, outputs], rows `stride` apart, into panels `panel_stride` floats apart; what is missing of the last becomes zero.
+void gemm_panels_of_columns(const float* w, int64_t stride, int64_t outputs, int64_t k, int64_t panel_stride, float* panels);
+
 /// k that is decoded at a time: a multiple of every block length. 16 outputs of it are 16 KiB decoded and as much transposed: level 1 cache.
 inline constexpr int64_t kGemmChunk = 256;
 /// Rows that one gemm_decoded call may have.

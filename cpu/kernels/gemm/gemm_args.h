@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cpu/simd/activation.h"
+
 namespace mainspring::inline v0 {
 
 /// Outputs in a panel, in every gemm kernel: two AVX2 registers or one AVX-512 register of f32.
@@ -35,6 +37,32 @@ struct GemmChunk {
   int64_t rows;
 };
 
+/// y[r, o] = (start[r, o] + bias[o], where given) + sum over k of x[r, k] * w[k, o], in ascending k, one fused multiply-add each, from the start on. A
+/// product over more k goes on with start = y: the same sums, since a f32 sum that is stored and loaded again is the same sum.
+/// `w` lies in panels [k][16], 64-byte aligned, or as it is, row-major: then panel_stride is 16. Reads stay inside the valid outputs of w (panels: inside
+/// the panels), writes inside those of y. y overlaps nothing but, element by element, start.
+struct GemmBlock {
+  const float* w;
+  int64_t panel_stride;  ///< floats from 16 outputs to the next
+  int64_t w_stride;      ///< floats from k to k: 16 in panels
+  const float* x;
+  int64_t x_stride;
+  float* y;
+  int64_t y_stride;
+  const float* start;    ///< null: none
+  int64_t start_stride;
+  const float* bias;     ///< null, or [outputs]
+  int64_t k, rows, outputs;
+};
+
+/// y = act(y) for rows of n.
+struct GemmActivate {
+  Activation act;
+  float* y;
+  int64_t y_stride;
+  int64_t rows, n;
+};
+
 using GemmFn = void (*)(const GemmArgs&);
 
 /// The functions of one instruction set, a table that its ISA file defines.
@@ -43,6 +71,9 @@ struct GemmIsa {
   GemmFn f16;
   GemmFn bf16;
   void (*chunk)(const GemmChunk&);
+  void (*panels)(const GemmBlock&);    ///< w in panels
+  void (*in_place)(const GemmBlock&);  ///< w row-major
+  void (*activate)(const GemmActivate&);
   /// out[i][0..15] = rows[0..15][i] for i < n; rows are `stride` floats apart. n is a multiple of 8; out 64-byte aligned.
   void (*transpose)(const float* rows, int64_t stride, int64_t n, float* out);
 };

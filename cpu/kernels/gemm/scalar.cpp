@@ -2,7 +2,7 @@
 // 1 broadcast = 13 of the baseline's 16 registers. A multiply and an add each: the baseline has no fused form.
 #include "cpu/simd/vec_scalar.h"
 
-#include "cpu/kernels/gemm/generic.h"
+#include "cpu/kernels/gemm/block.h"
 
 namespace mainspring::inline v0 {
 namespace {
@@ -24,6 +24,8 @@ struct V {
   static inline reg fma(reg a, reg b, reg c) { return mainspring::fma(a, b, c); }
   static inline reg add(reg a, reg b) { return a + b; }
   static inline void store(float* p, reg x) { mainspring::store(p, x); }
+  static inline reg load_n(const float* p, int64_t n) { return mainspring::load_n(p, static_cast<int>(n)); }
+  static inline void store_n(float* p, reg x, int64_t n) { mainspring::store_n(p, x, static_cast<int>(n)); }
 };
 
 void transpose(const float* rows, int64_t stride, int64_t n, float* out) {
@@ -34,5 +36,5 @@ void transpose(const float* rows, int64_t stride, int64_t n, float* out) {
 }  // namespace
 
 extern const GemmIsa gemm_scalar;
-const GemmIsa gemm_scalar = {run<V, F32>, run<V, F16>, run<V, BF16>, chunk<V>, transpose};
+const GemmIsa gemm_scalar = {run<V, F32>, run<V, F16>, run<V, BF16>, chunk<V>, block<V, false>, block<V, true>, activate_rows, transpose};
 }  // namespace mainspring::inline v0
