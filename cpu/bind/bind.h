@@ -50,5 +50,9 @@ Result<KernelBinding> bind_gated_delta(const BindRequest& request, IsaSet isa);
 // conv.cpp: see conv.h
 Result<KernelBinding> bind_conv(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_conv_transpose(const BindRequest& request, IsaSet isa);
+// rnn.cpp: recurrent networks of ONNX
+Result<KernelBinding> bind_lstm(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_gru(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_rnn(const BindRequest& request, IsaSet isa);
 
 }  // namespace mainspring::inline v0::cpu

@@ -223,7 +223,8 @@ class Bound {
       : in_(std::move(in)), out_(std::move(out)), workers_(workers) {
     node_.op = std::move(op);
     node_.attrs = std::move(attrs);
-    for (Tensor& t : out_) t.allocate();
+    for (Tensor& t : out_)
+      if (t.present) t.allocate();
     for (const Tensor& t : in_) operands_.push_back(operand_of(t));
     for (const Tensor& t : out_) results_.push_back(operand_of(t));
     BindRequest q;
@@ -263,8 +264,8 @@ class Bound {
       if (seed) std::shuffle(order.begin(), order.end(), random);
       for (int64_t t : order) s.run(s.params, env, t, static_cast<int>(seed ? random() % static_cast<uint32_t>(workers_) : 0));
     }
-    EXPECT_TRUE(scratch_.intact()) << node_.op << ": wrote beyond the scratch";
-    for (const Tensor& t : out_) EXPECT_TRUE(t.memory->intact()) << node_.op << ": wrote beyond the output";
+    EXPECT_TRUE(scratch_.intact() && shared_.intact()) << node_.op << ": wrote beyond the scratch";
+    for (const Tensor& t : out_) EXPECT_TRUE(!t.present || t.memory->intact()) << node_.op << ": wrote beyond the output";
     for (const auto& p : panels_) EXPECT_TRUE(p->intact()) << node_.op << ": packed beyond the panels";
   }
 
@@ -311,14 +312,15 @@ class Bound {
     }
     scratch_stride_ = static_cast<int64_t>((binding_.worker_scratch_bytes + 63) / 64 * 64);
     scratch_ = Guarded(static_cast<size_t>(scratch_stride_ * workers_));
-    steps_ = binding_.finish(binding_, packed, Ref{});
+    shared_ = Guarded(binding_.scratch_bytes);
+    steps_ = binding_.finish(binding_, packed, {Space::constant, static_cast<int64_t>(reinterpret_cast<intptr_t>(shared_.data()))});
   }
   Node node_;
   std::vector<Tensor> in_, out_;
   std::vector<Operand> operands_, results_;
   KernelBinding binding_;
   std::vector<std::shared_ptr<Guarded>> panels_;
-  Guarded scratch_;
+  Guarded scratch_, shared_;
   int64_t scratch_stride_ = 0;
   std::vector<Step> steps_;
   std::string error_;
