@@ -54,5 +54,11 @@ Result<KernelBinding> bind_conv_transpose(const BindRequest& request, IsaSet isa
 Result<KernelBinding> bind_lstm(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_gru(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_rnn(const BindRequest& request, IsaSet isa);
+// igemm.cpp: products of bytes
+Result<KernelBinding> bind_matmul_integer(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_qlinear_matmul(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_matmul_integer_to_float(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_dynamic_quantize_matmul(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_qgemm(const BindRequest& request, IsaSet isa);
 
 }  // namespace mainspring::inline v0::cpu
