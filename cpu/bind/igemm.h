@@ -4,7 +4,6 @@
 
 #include "cpu/bind/bind.h"
 #include "cpu/bind/rows.h"
-#include "cpu/kernels/elementwise/elementwise_args.h"
 #include "cpu/kernels/igemm/igemm.h"
 
 namespace mainspring::inline v0::cpu {
@@ -80,12 +79,18 @@ struct IntProduct {
   Ref bias;                        ///< f32 [outputs], or i32 that counts in products of the two scales
   DType bias_dtype = DType::f32;
   IntResult result;
-  void (*act)(const UnaryArgs&) = nullptr;
+  bool x_shared = false;           ///< all batches have the same x
+  bool by_matrix = false;          ///< scales, zero points and bias of w have a row for each matrix
   int64_t rows_per_tile = 1, panels_per_tile = 1;
   int64_t panel_count() const { return igemm_panels(outputs); }
 };
 
-/// Cuts the product into tiles and makes the binding: packing of input `w`, scratch, steps. Errors: unsupported.
+/// Cuts the product into tiles.
+void cut_product(IntProduct* product, int workers);
+/// Bytes that a worker needs; the step, once all addresses are known (params: the product).
+size_t product_scratch(const IntProduct& product);
+Step product_step(const IntProduct& product);
+/// Cuts the product and makes the whole binding: packing of input `w`, scratch, steps. Errors: unsupported.
 Result<KernelBinding> bind_product(const BindRequest& request, IntProduct product, int w);
 
 }  // namespace mainspring::inline v0::cpu

@@ -1,6 +1,4 @@
 // Integer products: packing, ranges, tiles of rows × panels.
-#include <limits>
-
 #include "cpu/bind/igemm.h"
 
 namespace mainspring::inline v0::cpu {
@@ -53,6 +51,7 @@ void range_run(const void* params, const StepEnv& env, int64_t tile, int) {
 
 // ---- products --------------------------------------------------------------------------------------------------------------
 
+/// What a whole binding keeps.
 struct Product {
   IntProduct p;
   PackStep pack;
@@ -90,7 +89,7 @@ Rows prepare(const IntProduct& p, const StepEnv& env, int64_t first, int64_t cou
   const int64_t stride = p.kernel->row_bytes(p.k);
   if (p.x_dtype == DType::f32) {
     const float* x = reinterpret_cast<const float*>(env.at(p.x)) + first * p.k;
-    for (int64_t r = 0; r < count; ++r) s.row_sums[r] = p.kernel->fn->quantize({x + r * p.k, p.k, quant.scale, quant.zero, s.rows + r * stride});
+    for (int64_t r = 0; r < count; ++r) s.row_sums[r] = p.kernel->fn->quantize({x + r * p.k, p.k, quant.scale, quant.zero, 0, s.rows + r * stride});
     return {s.rows, stride};
   }
   const std::byte* x = env.at(p.x) + first * p.k;
@@ -99,13 +98,13 @@ Rows prepare(const IntProduct& p, const StepEnv& env, int64_t first, int64_t cou
   return {s.rows, stride};
 }
 
-/// What a run of panels adds to its sums: zero points, scales and bias of outputs [output, output + n).
-void columns(const IntProduct& p, const StepEnv& env, const std::byte* panels, int64_t output, int64_t n, const Scratch& s, IgemmFinish* f) {
+/// What a run of panels adds to its sums: zero points, scales and bias of outputs [output, output + n); `base`: where the matrix's own begin.
+void columns(const IntProduct& p, const StepEnv& env, const std::byte* panels, int64_t base, int64_t output, int64_t n, const Scratch& s, IgemmFinish* f) {
   f->n = n;
   f->lane_zeros = nullptr;
   const int32_t shift = to_i8(p.w_dtype);
   for (int64_t i = 0; i < n; ++i) {
-    s.lane_zeros[i] = p.w_zero.at(env, output + i) + shift;
+    s.lane_zeros[i] = p.w_zero.at(env, base + output + i) + shift;
     if (s.lane_zeros[i] != 0) f->lane_zeros = s.lane_zeros;
   }
   if (f->factor != 0) {
@@ -115,24 +114,24 @@ void columns(const IntProduct& p, const StepEnv& env, const std::byte* panels, i
     }
     f->lane_sums = s.lane_sums;
   }
-  f->scales = p.w_scale.count > 1 ? p.w_scale.data(env) + output : nullptr;
+  f->scales = p.w_scale.count > 1 ? p.w_scale.data(env) + base + output : nullptr;
   if (!p.bias) return;
   if (p.bias_dtype == DType::f32) {
-    f->bias = reinterpret_cast<const float*>(env.at(p.bias)) + output;
+    f->bias = reinterpret_cast<const float*>(env.at(p.bias)) + base + output;
     return;
   }
-  const auto* bias = reinterpret_cast<const int32_t*>(env.at(p.bias)) + output;
+  const auto* bias = reinterpret_cast<const int32_t*>(env.at(p.bias)) + base + output;
   for (int64_t i = 0; i < n; ++i) s.bias[i] = static_cast<float>(bias[i]) * (f->scales ? f->scale * f->scales[i] : f->scale);
   f->bias = s.bias;
 }
 
 int64_t product_tiles(const void* params, const StepEnv&) {
-  const IntProduct& p = static_cast<const Product*>(params)->p;
+  const auto& p = *static_cast<const IntProduct*>(params);
   return p.batches * ceil_div(p.rows, p.rows_per_tile) * ceil_div(p.panel_count(), p.panels_per_tile);
 }
 
 void product_run(const void* params, const StepEnv& env, int64_t tile, int worker) {
-  const IntProduct& p = static_cast<const Product*>(params)->p;
+  const auto& p = *static_cast<const IntProduct*>(params);
   const int64_t row_tiles = ceil_div(p.rows, p.rows_per_tile), panel_tiles = ceil_div(p.panel_count(), p.panels_per_tile);
   const int64_t row = tile % row_tiles * p.rows_per_tile, from = tile / row_tiles % panel_tiles * p.panels_per_tile, batch = tile / row_tiles / panel_tiles;
   const int64_t count = std::min(p.rows_per_tile, p.rows - row), last = std::min(from + p.panels_per_tile, p.panel_count());
@@ -142,7 +141,7 @@ void product_run(const void* params, const StepEnv& env, int64_t tile, int worke
   IgemmScale quant{p.x_scale.one(env), p.x_zero.at(env, 0) + to_u8(p.x_dtype)};
   if (p.x_dtype == DType::f32) quant = p.range.scale(env);
   const bool need_sums = p.w_dtype == DType::u8 || p.w_zero.count > 1 || p.w_zero.at(env, 0) != 0;
-  const Rows rows = prepare(p, env, batch * p.rows + row, count, quant, need_sums, s);
+  const Rows rows = prepare(p, env, (p.x_shared ? 0 : batch * p.rows) + row, count, quant, need_sums, s);
 
   IgemmFinish f{};
   p.result.begin(env, &f);
@@ -152,13 +151,12 @@ void product_run(const void* params, const StepEnv& env, int64_t tile, int worke
   for (int64_t panel = from; panel < last; panel += kRunPanels) {
     const int64_t run = std::min(kRunPanels, last - panel), output = panel * kIgemmLanes, stride = run * kIgemmLanes;
     p.kernel->fn->signed_lanes({panels + panel * igemm_panel_bytes(p.k), nullptr, igemm_panel_bytes(p.k), rows.data, rows.stride, s.sums, stride, igemm_quads(p.k), count, run});
-    columns(p, env, panels, output, std::min(stride, p.outputs - output), s, &f);
+    columns(p, env, panels, p.by_matrix ? batch * p.outputs : 0, output, std::min(stride, p.outputs - output), s, &f);
     for (int64_t r = 0; r < count; ++r) {
       f.sums = s.sums + r * stride;
       f.row_factor = f.lane_zeros ? static_cast<int32_t>(static_cast<uint32_t>(p.k) * static_cast<uint32_t>(quant.zero) - static_cast<uint32_t>(s.row_sums[r])) : 0;
       f.y = env.at(p.result.y) + ((batch * p.rows + row + r) * p.outputs + output) * element;
       p.result.finish(f);
-      if (p.act) p.act({static_cast<const float*>(f.y), static_cast<float*>(f.y), f.n, 0, 0});
     }
   }
 }
@@ -178,7 +176,7 @@ std::vector<Step> finish(const KernelBinding& self, std::span<const std::byte* c
   } else {
     b->p.panels = {Space::constant, static_cast<int64_t>(reinterpret_cast<intptr_t>(packed[0]))};
   }
-  steps.push_back({product_run, product_tiles, b});
+  steps.push_back(product_step(b->p));
   return steps;
 }
 
@@ -231,6 +229,19 @@ IgemmScale RangeOf::scale(const StepEnv& env) const {
 
 Step range_step(const RangeOf& range) { return {range_run, range_tiles, &range}; }
 
+void cut_product(IntProduct* p, int workers) {
+  // Rows as many as the sums of a run leave room for; panels as time allows, but enough tiles for all workers.
+  constexpr int64_t kTileNs = 50'000, kLeastNs = 4'000;
+  p->rows_per_tile = std::min(kMostRows, p->rows);
+  const int64_t panel_macs = std::max<int64_t>(p->rows_per_tile, 4) * p->k * kIgemmLanes;  // few rows wait for the panel
+  const int64_t most = std::max<int64_t>(1, kTileNs * p->kernel->macs_per_ns / panel_macs), least = kLeastNs * p->kernel->macs_per_ns / panel_macs + 1;
+  const int64_t share = ceil_div(p->panel_count() * ceil_div(p->rows, p->rows_per_tile) * p->batches, int64_t{4} * std::max(1, workers));
+  p->panels_per_tile = std::clamp<int64_t>(std::max(least, share), 1, std::min(most, p->panel_count()));
+}
+
+size_t product_scratch(const IntProduct& p) { return Scratch::bytes(p); }
+Step product_step(const IntProduct& p) { return {product_run, product_tiles, &p}; }
+
 Result<KernelBinding> bind_product(const BindRequest& q, IntProduct p, int w) {
   if (p.batches * p.rows * p.k * p.outputs == 0) return unsupported("{}: an extent is zero", q.node->op);
   if (p.x_zero.count > 1 || p.x_scale.count > 1) return unsupported("{}: rows with scales or zero points of their own", q.node->op);
@@ -238,14 +249,7 @@ Result<KernelBinding> bind_product(const BindRequest& q, IntProduct p, int w) {
     return unsupported("{}: {} zero points and {} scales for {} columns", q.node->op, p.w_zero.count, p.w_scale.count, p.outputs);
   const Operand& weights = q.in[static_cast<size_t>(w)];
   if (p.matrices == 1) p.rows *= p.batches, p.batches = 1;
-  // Rows as many as the sums of a run leave room for; panels as time allows, but enough tiles for all workers.
-  constexpr int64_t kTileNs = 50'000, kLeastNs = 4'000;
-  p.rows_per_tile = std::min(kMostRows, p.rows);
-  const int64_t panel_macs = std::max<int64_t>(p.rows_per_tile, 4) * p.k * kIgemmLanes;  // few rows wait for the panel
-  const int64_t most = std::max<int64_t>(1, kTileNs * p.kernel->macs_per_ns / panel_macs), least = kLeastNs * p.kernel->macs_per_ns / panel_macs + 1;
-  const int64_t share = ceil_div(p.panel_count() * ceil_div(p.rows, p.rows_per_tile) * p.batches, int64_t{4} * std::max(1, q.workers));
-  p.panels_per_tile = std::clamp<int64_t>(std::max(least, share), 1, std::min(most, p.panel_count()));
-
+  cut_product(&p, q.workers);
   auto block = std::make_shared<Product>();
   block->p = p;
   KernelBinding b;

@@ -13,33 +13,6 @@ struct Shape {
   int64_t batches, rows, k, outputs;
 };
 
-/// Bytes over the whole range, the extremes often.
-Tensor random_bytes(DType dtype, std::vector<int64_t> dims, uint32_t seed, bool weight = false) {
-  Tensor t;
-  t.dtype = dtype;
-  t.dims = std::move(dims);
-  t.weight = weight;
-  t.allocate();
-  std::mt19937 random(seed);
-  for (size_t i = 0; i < t.memory->size(); ++i) {
-    const uint32_t r = random();
-    t.memory->data()[i] = static_cast<std::byte>(r % 4 == 0 ? (r >> 8 & 1 ? 0xff : 0x80) : r % 4 == 1 ? (r >> 8 & 1 ? 0x7f : 0x00) : r >> 16);
-  }
-  return t;
-}
-Tensor dense(std::vector<int64_t> dims, uint32_t seed, float scale = 1) { return floats(std::move(dims), seed, scale, false); }
-Tensor positive(std::vector<int64_t> dims, uint32_t seed) {
-  Tensor t = dense(std::move(dims), seed);
-  for (int64_t r = 0; r < t.rows(); ++r)
-    for (int64_t i = 0; i < t.row_elements(); ++i) t.at<float>(r)[i] = 0.001f + std::abs(t.at<float>(r)[i]) * 0.01f;
-  return t;
-}
-Tensor result(std::vector<int64_t> dims, DType dtype) {
-  Tensor t = output(std::move(dims), dtype);
-  t.symbolic = false;
-  return t;
-}
-
 int64_t byte(const Tensor& t, int64_t i) {
   if (!t.present) return 0;
   const int64_t n = static_cast<int64_t>(t.memory->size());
@@ -183,6 +156,122 @@ TEST(Igemm, QGemmTransposesAndAddsCounts) {
         EXPECT_NEAR(b.out().at<float>(0)[r * s.outputs + o], static_cast<double>(v + 1234) * unit, unit * static_cast<double>(std::abs(v) + 1234) * 4 * 6e-8);
       }
   }
+}
+
+
+struct ConvCase {
+  std::vector<int64_t> x, w;  ///< extents
+  std::vector<int64_t> strides, dilations, pads;
+  int64_t group = 1;
+  Attrs attrs() const { return {{"strides", strides}, {"dilations", dilations}, {"pads", pads}, {"group", group}}; }
+  std::vector<int64_t> y() const {
+    std::vector<int64_t> out{x[0], w[0]};
+    const size_t axes = x.size() - 2;
+    for (size_t i = 0; i < axes; ++i) out.push_back((x[2 + i] + pads[i] + pads[axes + i] - dilations[i] * (w[2 + i] - 1) - 1) / strides[i] + 1);
+    return out;
+  }
+};
+
+std::vector<ConvCase> convolutions() {
+  return {{{1, 5, 40}, {19, 5, 5}, {1}, {1}, {2, 2}},          {{2, 16, 300}, {8, 16, 3}, {1}, {5}, {5, 5}},
+          {{1, 3, 50}, {7, 3, 4}, {3}, {2}, {1, 0}},           {{1, 4, 9, 9}, {6, 4, 3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
+          {{2, 6, 14, 13}, {10, 2, 3, 2}, {2, 2}, {1, 1}, {0, 1, 1, 0}, 3}, {{1, 8, 20, 70}, {70, 8, 1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}},
+          {{1, 9, 11, 30}, {9, 1, 3, 3}, {1, 2}, {2, 1}, {2, 1, 2, 1}, 9}, {{1, 1, 1}, {1, 1, 1}, {1}, {1}, {0, 0}}};
+}
+
+std::string text_of(const ConvCase& c) { return "x " + testing::PrintToString(c.x) + " w " + testing::PrintToString(c.w) + " strides " + testing::PrintToString(c.strides); }
+
+TEST(Igemm, ConvIntegerIsExactOnEveryInstructionSet) {
+  for (const ConvCase& c : convolutions())
+    for (const DType a : {DType::u8, DType::i8})
+      for (const DType t : {DType::u8, DType::i8})
+        for (const int kind : {0, 1, 2}) {  // no zero points; one; one for each output channel
+          const std::vector<Tensor> in = {random_bytes(a, c.x, 1), random_bytes(t, c.w, 2, true), kind ? random_bytes(a, {1}, 3) : absent(),
+                                          kind ? random_bytes(t, {kind == 2 ? c.w[0] : 1}, 4) : absent()};
+          const auto want = reference_of("ConvInteger", c.attrs(), in, {result(c.y(), DType::i32)});
+          for (const IsaSet isa : isa_sets())
+            for (const int workers : {1, 8}) {
+              Bound b(cpu::bind_conv_integer, "ConvInteger", c.attrs(), in, {result(c.y(), DType::i32)}, isa, false, workers);
+              ASSERT_TRUE(b.ok()) << b.error();
+              b.run(0, 3);
+              EXPECT_EQ(std::memcmp(b.out().memory->data(), want[0].memory->data(), want[0].memory->size()), 0) << text_of(c) << " " << b.binding().kernel << " kind " << kind;
+            }
+        }
+}
+
+TEST(Igemm, ConvolutionsOfFloatsAndBytes) {
+  for (const ConvCase& c : convolutions()) {
+    const int64_t oc = c.w[0];
+    const std::vector<Tensor> floats_in = {dense(c.x, 1, 2), random_bytes(DType::i8, c.w, 2, true), positive({oc}, 3), random_bytes(DType::i8, {oc}, 4), dense({oc}, 5)};
+    const auto want = reference_of("int8_conv", c.attrs(), floats_in, {result(c.y(), DType::f32)});
+    Tensor counts = ints({oc}, std::vector<int32_t>(static_cast<size_t>(oc), -777));
+    counts.symbolic = false;
+    Tensor sy = positive({1}, 7);
+    sy.at<float>(0)[0] = 0.01f;
+    const std::vector<Tensor> bytes_in = {random_bytes(DType::u8, c.x, 1), positive({1}, 2), random_bytes(DType::u8, {1}, 3), random_bytes(DType::i8, c.w, 4, true), positive({oc}, 5),
+                                          random_bytes(DType::i8, {1}, 6), sy, random_bytes(DType::u8, {1}, 8), counts};
+    const auto want_bytes = reference_of("QLinearConv", c.attrs(), bytes_in, {result(c.y(), DType::u8)});
+    for (const IsaSet isa : isa_sets()) {
+      Bound f(cpu::bind_int8_conv, "int8_conv", c.attrs(), floats_in, {result(c.y(), DType::f32)}, isa);
+      ASSERT_TRUE(f.ok()) << f.error();
+      f.run(0, 3);
+      double worst = 0;
+      const auto n = static_cast<int64_t>(want[0].memory->size() / 4);
+      for (int64_t i = 0; i < n; ++i) {
+        const double got = reinterpret_cast<float*>(f.out().memory->data())[i], w = reinterpret_cast<float*>(want[0].memory->data())[i];
+        worst = std::max(worst, std::abs(got - w) / (std::abs(w) + 3));  // three: the bias that a sum may have lost
+      }
+      EXPECT_LE(worst, 4 * 6e-8) << text_of(c) << " " << f.binding().kernel;
+      Bound b(cpu::bind_qlinear_conv, "QLinearConv", c.attrs(), bytes_in, {result(c.y(), DType::u8)}, isa);
+      ASSERT_TRUE(b.ok()) << b.error();
+      b.run(0, 3);
+      int far = 0, other = 0;
+      for (size_t i = 0; i < want_bytes[0].memory->size(); ++i) {
+        const int d = std::abs(static_cast<int>(b.out().memory->data()[i]) - static_cast<int>(want_bytes[0].memory->data()[i]));
+        far += d > 1, other += d == 1;
+      }
+      EXPECT_EQ(far, 0) << text_of(c) << " " << b.binding().kernel;
+      EXPECT_LE(other, 1 + n / 1000) << text_of(c) << ": only a quotient between two integers may round the other way in f32";
+    }
+  }
+}
+
+TEST(Quantize, BytesAndBack) {
+  for (const DType t : {DType::u8, DType::i8})
+    for (const bool by_axis : {false, true})
+      for (const std::vector<int64_t>& dims : {std::vector<int64_t>{3, 5, 77}, {2, 3, 70000}, {1, 4, 8}}) {
+        const int64_t n = by_axis ? dims[1] : 1;
+        Tensor x = dense(dims, 1, 1);
+        reinterpret_cast<float*>(x.memory->data())[3] = 1e9f;
+        const Tensor scale = positive({n}, 2), zero = random_bytes(t, {n}, 3), bytes = random_bytes(t, dims, 4);
+        const auto want = reference_of("QuantizeLinear", {}, {x, scale, zero}, {result(dims, t)});
+        const auto floats_want = reference_of("DequantizeLinear", {}, {bytes, scale, zero}, {result(dims, DType::f32)});
+        for (const IsaSet isa : isa_sets()) {
+          Bound q(cpu::bind_quantize_linear, "QuantizeLinear", {}, {x, scale, zero}, {result(dims, t)}, isa);
+          ASSERT_TRUE(q.ok()) << q.error();
+          q.run(0, 1);
+          EXPECT_EQ(std::memcmp(q.out().memory->data(), want[0].memory->data(), want[0].memory->size()), 0) << q.binding().kernel << " " << dims[2];
+          Bound d(cpu::bind_dequantize_linear, "DequantizeLinear", {}, {bytes, scale, zero}, {result(dims, DType::f32)}, isa);
+          ASSERT_TRUE(d.ok()) << d.error();
+          d.run(0, 1);
+          EXPECT_EQ(std::memcmp(d.out().memory->data(), floats_want[0].memory->data(), floats_want[0].memory->size()), 0) << d.binding().kernel << " " << dims[2];
+        }
+      }
+}
+
+TEST(Quantize, ByTheirOwnRange) {
+  for (const int64_t n : {1, 7, 100, 150001})
+    for (const float shift : {-5.0f, 0.0f, 9.0f}) {
+      Tensor x = dense({n}, static_cast<uint32_t>(n), 1);
+      for (int64_t i = 0; i < n; ++i) x.at<float>(0)[i] += shift;
+      const auto want = reference_of("DynamicQuantizeLinear", {}, {x}, {result({n}, DType::u8), result({}, DType::f32), result({}, DType::u8)});
+      for (const IsaSet isa : isa_sets()) {
+        Bound b(cpu::bind_dynamic_quantize_linear, "DynamicQuantizeLinear", {}, {x}, {result({n}, DType::u8), result({}, DType::f32), result({}, DType::u8)}, isa);
+        ASSERT_TRUE(b.ok()) << b.error();
+        b.run(0, 2);
+        for (size_t i = 0; i < 3; ++i) EXPECT_EQ(std::memcmp(b.out(i).memory->data(), want[i].memory->data(), want[i].memory->size()), 0) << n << " output " << i << " " << b.binding().kernel;
+      }
+    }
 }
 
 }  // namespace

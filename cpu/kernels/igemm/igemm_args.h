@@ -36,12 +36,30 @@ struct IgemmQuantize {
   const float* x;
   int64_t n;
   float scale;
+  int32_t zero;              ///< as u8
+  uint8_t flip;              ///< of `bytes`: 0x80 makes i8 of the results
+  std::byte* out;
+};
+
+/// y[i] = ((x[i] ^ flip) - zero) * scale, bytes as u8.
+struct IgemmDequantize {
+  const std::byte* x;
+  int64_t n;
+  uint8_t flip;
   int32_t zero;
+  float scale;
+  float* y;
+};
+
+/// Four rows of n bytes to quads: out[4 i + j] = rows[j][i].
+struct IgemmInterleave {
+  const std::byte* rows[4];
+  int64_t n;
   std::byte* out;
 };
 
 /// What integer sums become. v[i] = sums[i] + constant - factor * lane_sums[i] + row_factor * lane_zeros[i], all modulo 2^32, then
-///   i32: v;  f32: v * (scale * scales[i]) (+ bias[i]);  bytes: clamp(round(v * (scale * scales[i])) + zero, low, high), ties to even.
+///   i32: v;  f32: v * (scale * scales[i]) + offset (+ bias[i]);  bytes: clamp(round(that) + zero, low, high), ties to even.
 struct IgemmFinish {
   const int32_t* sums;
   int64_t n;
@@ -53,6 +71,7 @@ struct IgemmFinish {
   float scale;
   const float* scales;        ///< null: 1
   const float* bias;          ///< null, or [n]
+  float offset;
   int32_t zero, low, high;
   void* y;                    ///< [n] i32, f32 or bytes
 };
@@ -71,6 +90,8 @@ struct IgemmIsa {
   int32_t (*row)(const IgemmRow&);
   int32_t (*quantize)(const IgemmQuantize&);
   void (*bytes)(const IgemmQuantize&);       ///< as quantize, to plain bytes without padding
+  void (*dequantize)(const IgemmDequantize&);
+  void (*interleave)(const IgemmInterleave&);
   void (*finish_i32)(const IgemmFinish&);
   void (*finish_f32)(const IgemmFinish&);
   void (*finish_bytes)(const IgemmFinish&);

@@ -99,9 +99,43 @@ int32_t quantize_row(const IgemmQuantize& a) {
 }
 
 void quantize_bytes(const IgemmQuantize& a) {
+  const __m256i flip = _mm256_set1_epi8(static_cast<char>(a.flip));
   uint8_t rest[32];
-  const int64_t i = quantize_blocks(a, rest, [&](int64_t at, __m256i v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(a.out + at), v); });
-  if (i < a.n) __builtin_memcpy(a.out + i, rest, static_cast<size_t>(a.n - i));
+  const int64_t i = quantize_blocks(a, rest, [&](int64_t at, __m256i v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(a.out + at), _mm256_xor_si256(v, flip)); });
+  for (int64_t j = 0; j < a.n - i; ++j) a.out[i + j] = static_cast<std::byte>(rest[j] ^ a.flip);
+}
+
+MAINSPRING_INLINE __m256 dequantize_8(const void* bytes, const IgemmDequantize& a) {
+  const __m256i words = _mm256_xor_si256(_mm256_cvtepu8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(bytes))), _mm256_set1_epi32(a.flip));
+  return _mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(words, _mm256_set1_epi32(a.zero))), _mm256_set1_ps(a.scale));
+}
+void dequantize(const IgemmDequantize& a) {
+  int64_t i = 0;
+  for (; i + 8 <= a.n; i += 8) _mm256_storeu_ps(a.y + i, dequantize_8(a.x + i, a));
+  if (i == a.n) return;
+  std::byte x[8] = {};
+  float y[8];
+  __builtin_memcpy(x, a.x + i, static_cast<size_t>(a.n - i));
+  _mm256_storeu_ps(y, dequantize_8(x, a));
+  __builtin_memcpy(a.y + i, y, static_cast<size_t>(a.n - i) * sizeof(float));
+}
+
+void interleave(const IgemmInterleave& a) {
+  int64_t i = 0;
+  for (; i + 16 <= a.n; i += 16) {
+    __m128i r[4];
+    MAINSPRING_UNROLL
+    for (int j = 0; j < 4; ++j) r[j] = _mm_loadu_si128(reinterpret_cast<const __m128i*>(a.rows[j] + i));
+    const __m128i low_a = _mm_unpacklo_epi8(r[0], r[1]), low_b = _mm_unpacklo_epi8(r[2], r[3]);
+    const __m128i high_a = _mm_unpackhi_epi8(r[0], r[1]), high_b = _mm_unpackhi_epi8(r[2], r[3]);
+    __m128i* out = reinterpret_cast<__m128i*>(a.out + 4 * i);
+    _mm_storeu_si128(out, _mm_unpacklo_epi16(low_a, low_b));
+    _mm_storeu_si128(out + 1, _mm_unpackhi_epi16(low_a, low_b));
+    _mm_storeu_si128(out + 2, _mm_unpacklo_epi16(high_a, high_b));
+    _mm_storeu_si128(out + 3, _mm_unpackhi_epi16(high_a, high_b));
+  }
+  for (; i < a.n; ++i)
+    for (int j = 0; j < 4; ++j) a.out[4 * i + j] = a.rows[j][i];
 }
 
 void range_of(IgemmRange& a) {
@@ -139,7 +173,7 @@ MAINSPRING_INLINE __m256i corrected(const IgemmFinish& a, int64_t i) {
 MAINSPRING_INLINE __m256 scaled(const IgemmFinish& a, int64_t i) {
   __m256 s = _mm256_set1_ps(a.scale);
   if (a.scales) s = _mm256_mul_ps(s, _mm256_loadu_ps(a.scales + i));
-  const __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(corrected(a, i)), s);
+  const __m256 v = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(corrected(a, i)), s), _mm256_set1_ps(a.offset));
   return a.bias ? _mm256_add_ps(v, _mm256_loadu_ps(a.bias + i)) : v;
 }
 MAINSPRING_INLINE __m256i requantized(const IgemmFinish& a, int64_t i) {
@@ -186,7 +220,7 @@ void finish_bytes(const IgemmFinish& a) {
 
 template <class P>
 constexpr IgemmIsa igemm_table() {
-  return {igemm_run<P, true>, igemm_run<P, false>, prepare_row<P::element>, quantize_row<P::element>, quantize_bytes, finish_i32, finish_f32, finish_bytes, range_of};
+  return {igemm_run<P, true>, igemm_run<P, false>, prepare_row<P::element>, quantize_row<P::element>, quantize_bytes, dequantize, interleave, finish_i32, finish_f32, finish_bytes, range_of};
 }
 
 }  // namespace

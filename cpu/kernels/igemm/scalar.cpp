@@ -55,7 +55,14 @@ int32_t quantize(const IgemmQuantize& a) {
   return put_row(a.out, a.n, [&](int64_t i) { return static_cast<int16_t>(quantized(a, i)); });
 }
 void bytes(const IgemmQuantize& a) {
-  for (int64_t i = 0; i < a.n; ++i) a.out[i] = static_cast<std::byte>(quantized(a, i));
+  for (int64_t i = 0; i < a.n; ++i) a.out[i] = static_cast<std::byte>(quantized(a, i) ^ a.flip);
+}
+void dequantize(const IgemmDequantize& a) {
+  for (int64_t i = 0; i < a.n; ++i) a.y[i] = static_cast<float>((static_cast<uint8_t>(a.x[i]) ^ a.flip) - a.zero) * a.scale;
+}
+void interleave(const IgemmInterleave& a) {
+  for (int64_t i = 0; i < a.n; ++i)
+    for (int64_t j = 0; j < 4; ++j) a.out[4 * i + j] = a.rows[j][i];
 }
 
 int32_t corrected(const IgemmFinish& a, int64_t i) {
@@ -65,7 +72,7 @@ int32_t corrected(const IgemmFinish& a, int64_t i) {
   return static_cast<int32_t>(v);
 }
 float scaled(const IgemmFinish& a, int64_t i) {
-  const float v = static_cast<float>(corrected(a, i)) * (a.scales ? a.scale * a.scales[i] : a.scale);
+  const float v = static_cast<float>(corrected(a, i)) * (a.scales ? a.scale * a.scales[i] : a.scale) + a.offset;
   return a.bias ? v + a.bias[i] : v;
 }
 
@@ -94,5 +101,5 @@ void range(IgemmRange& a) {
 }  // namespace
 
 extern const IgemmIsa igemm_scalar;
-const IgemmIsa igemm_scalar = {run<int8_t>, run<uint8_t>, row, quantize, bytes, finish_i32, finish_f32, finish_bytes, range};
+const IgemmIsa igemm_scalar = {run<int8_t>, run<uint8_t>, row, quantize, bytes, dequantize, interleave, finish_i32, finish_f32, finish_bytes, range};
 }  // namespace mainspring::inline v0
