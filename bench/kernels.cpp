@@ -92,6 +92,7 @@ int main(int count, char** arguments) {
   bench::register_attention();
   bench::register_rows();
   bench::register_scan();
+  bench::register_graphs();
   bench::Lines lines;
   benchmark::RunSpecifiedBenchmarks(&lines);
   benchmark::Shutdown();

@@ -18,6 +18,7 @@ void register_graph();  // matmul, attend
 void register_qgemm();
 void register_rows();  // norm, rope, elementwise, quantising of activations
 void register_scan();
+void register_graphs();  // rnn, igemm
 
 /// The work of one iteration. The roof says how long it takes at least: bytes at the read bandwidth, or ops at the peak of the kernel's own
 /// instruction set, whichever is longer.

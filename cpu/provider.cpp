@@ -94,8 +94,14 @@ class CpuProvider final : public Provider {
 }  // namespace
 
 Binder binder_of(std::string_view op) {
-  for (const BinderLine& line : kBinders)
-    if (line.op == op) return line.bind;
+  // Operators of com.microsoft stand in the table under their symbols: ms_QGemm.
+  constexpr std::string_view kMicrosoft = "com.microsoft.", kSymbol = "ms_";
+  const bool microsoft = op.substr(0, kMicrosoft.size()) == kMicrosoft;
+  if (microsoft) op.remove_prefix(kMicrosoft.size());
+  for (const BinderLine& line : kBinders) {
+    const bool symbol = line.op.substr(0, kSymbol.size()) == kSymbol;
+    if (symbol == microsoft && (symbol ? line.op.substr(kSymbol.size()) : line.op) == op) return line.bind;
+  }
   return nullptr;
 }
 

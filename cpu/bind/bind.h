@@ -57,5 +57,19 @@ Result<KernelBinding> bind_conv_transpose(const BindRequest& request, IsaSet isa
 Result<KernelBinding> bind_lstm(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_gru(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_rnn(const BindRequest& request, IsaSet isa);
+// igemm.cpp: products of bytes
+Result<KernelBinding> bind_matmul_integer(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_qlinear_matmul(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_matmul_integer_to_float(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_dynamic_quantize_matmul(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_qgemm(const BindRequest& request, IsaSet isa);
+// igemm_conv.cpp, rnn_quantized.cpp, quantize.cpp
+Result<KernelBinding> bind_conv_integer(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_qlinear_conv(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_int8_conv(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_dynamic_quantize_lstm(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_quantize_linear(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_dequantize_linear(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_dynamic_quantize_linear(const BindRequest& request, IsaSet isa);
 
 }  // namespace mainspring::inline v0::cpu

@@ -209,6 +209,65 @@ inline Tensor output(std::vector<int64_t> dims, DType dtype = DType::f32, int64_
   return t;
 }
 
+/// Bytes over the whole range, the extremes often.
+inline Tensor random_bytes(DType dtype, std::vector<int64_t> dims, uint32_t seed, bool weight = false) {
+  Tensor t;
+  t.dtype = dtype;
+  t.dims = std::move(dims);
+  t.weight = weight;
+  t.allocate();
+  std::mt19937 random(seed);
+  for (size_t i = 0; i < t.memory->size(); ++i) {
+    const uint32_t r = random();
+    t.memory->data()[i] = static_cast<std::byte>(r % 4 == 0 ? (r >> 8 & 1 ? 0xff : 0x80) : r % 4 == 1 ? (r >> 8 & 1 ? 0x7f : 0x00) : r >> 16);
+  }
+  return t;
+}
+
+/// Floats of a tensor operator: all extents constant.
+inline Tensor dense(std::vector<int64_t> dims, uint32_t seed, float scale = 1, bool weight = false) {
+  Tensor t = floats(std::move(dims), seed, scale, false);
+  t.weight = weight;
+  return t;
+}
+/// Small positive ones: scales.
+inline Tensor positive(std::vector<int64_t> dims, uint32_t seed, bool weight = false) {
+  Tensor t = dense(std::move(dims), seed, 1, weight);
+  for (int64_t r = 0; r < t.rows(); ++r)
+    for (int64_t i = 0; i < t.row_elements(); ++i) t.at<float>(r)[i] = 0.001f + std::abs(t.at<float>(r)[i]) * 0.01f;
+  return t;
+}
+/// An output with constant extents.
+inline Tensor result(std::vector<int64_t> dims, DType dtype) {
+  Tensor t = output(std::move(dims), dtype);
+  t.symbolic = false;
+  return t;
+}
+
+/// What the operator's reference makes of dense operands; outputs that are absent stay so.
+inline std::vector<Tensor> reference_of(const char* op, const Attrs& attrs, const std::vector<Tensor>& in, std::vector<Tensor> out) {
+  const OpDef* def = find_op(op);
+  EXPECT_NE(def, nullptr) << op;
+  std::vector<TensorView> views(static_cast<size_t>(def->max_in)), results;
+  const auto view = [](const Tensor& t) {
+    TensorView v;
+    if (!t.present) return v;
+    v.dtype = t.dtype;
+    v.data = t.memory->data();
+    for (const int64_t n : t.dims) v.shape.push_back(n);
+    v.row_stride = t.stride();
+    return v;
+  };
+  for (size_t i = 0; i < in.size(); ++i) views[i] = view(in[i]);
+  for (Tensor& t : out) {
+    if (t.present) t.allocate();
+    results.push_back(view(t));
+  }
+  const StepInfo step{};
+  def->reference({views, results, attrs, step});
+  return out;
+}
+
 inline Dims dims_of(const Tensor& t) {
   Dims d(t.dims.begin(), t.dims.end());
   if (t.symbolic && !d.empty()) d[0] = Dim(1, 0);
