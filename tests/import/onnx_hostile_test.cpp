@@ -156,6 +156,7 @@ TEST(OnnxHostile, LooksLikeOnnxIsCareful) {
   EXPECT_FALSE(looks_like_onnx(bytes_of("GGUF\3\0\0\0")));
   EXPECT_FALSE(looks_like_onnx(bytes_of("{\"a\": 1}")));
   EXPECT_FALSE(looks_like_onnx(bytes_of("PK\3\4")));
+  EXPECT_FALSE(looks_like_onnx(bytes_of(std::string("\x08\x01\0\0\0\0\0\0{\"a\"", 12))));  // safetensors
   EXPECT_FALSE(looks_like_onnx(bytes_of(std::string(64, '\0'))));
   EXPECT_FALSE(looks_like_onnx(bytes_of(Message().number(1, 5000).data)));
   EXPECT_FALSE(looks_like_onnx(bytes_of(Message().number(1, 8).text(99, "x").data)));

@@ -10,7 +10,7 @@ constexpr OpDef kStandIns[] = {
     own_op("Slice", knows_nothing),     own_op("Split", knows_nothing),      own_op("TopK", knows_nothing),      own_op("Resize", knows_nothing),     own_op("ScatterElements", same_as_first),
     own_op("Concat", knows_nothing),    own_op("Dropout", same_as_first),    own_op("BatchNormalization", same_as_first), own_op("GroupNormalization", same_as_first), own_op("Expand", knows_nothing),
     own_op("PRelu", same_as_first),     own_op("DFT", knows_nothing),        own_op("GridSample", knows_nothing), own_op("RoiAlign", knows_nothing),  own_op("LpPool", knows_nothing),
-    own_op("Tile", knows_nothing),      own_op("Scan", knows_nothing),       kSame,                              kDark};
+    own_op("Tile", knows_nothing),      own_op("Scan", knows_nothing),       own_op("ai.onnx.ml.LabelEncoder", same_as_first), kSame,                              kDark};
 
 struct Upgraded {
   OnnxFile file;
@@ -137,6 +137,16 @@ TEST(OnnxUpgrade, NamesAndDefaults) {
   EXPECT_EQ(up(16, node("GridSample", {"x", "x"}, {"y"})).node().attrs.s("mode"), "linear");
   EXPECT_EQ(up(10, node("RoiAlign", {"x", "x", "x"}, {"y"})).node().attrs.s("coordinate_transformation_mode"), "output_half_pixel");
   EXPECT_EQ(up(1, node("LpPool", {"x"}, {"y"}, {attr_f("p", 3)})).node().attrs.i("p"), 3);
+}
+
+TEST(OnnxUpgrade, LabelsOfClasses) {
+  const Message classes = Message().text(1, "classes_strings").text(9, "a").text(9, "b").number(20, 8);
+  const Upgraded u = up(9, node("LabelEncoder", {"x"}, {"y"}, {classes}, "ai.onnx.ml"));
+  ASSERT_EQ(u.node().attrs.ss("values_strings").size(), 2u);
+  EXPECT_EQ(u.node().attrs.ss("values_strings")[1], "b");
+  ASSERT_EQ(u.node().attrs.is("keys_int64s").size(), 2u);
+  EXPECT_EQ(u.node().attrs.is("keys_int64s")[1], 1);
+  EXPECT_FALSE(u.node().attrs.has("classes_strings"));
 }
 
 TEST(OnnxUpgrade, WhatBelongedToTrainingIsGone) {

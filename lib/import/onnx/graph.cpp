@@ -17,6 +17,7 @@ constexpr uint64_t kMostBytes = 16;            // that a byte of a TensorProto b
 
 Error at_node(const NodeProto& n, Error e) {
   if (e.code == Errc::invalid_argument) e.code = Errc::corrupt_data;  // it was the file that called the operator so
+  if (e.code == Errc::not_found) e.code = Errc::unsupported;          // an operator that an upgrade puts before the node
   return within(fmt::format("node '{}' ({})", shown(name_of(n)), shown(n.op)), std::move(e));
 }
 
@@ -197,8 +198,10 @@ Result<void> Importer::run_node(Scope& s, const NodeProto& n, Node node, int n_o
   Graph& graph = s.body->graph;
   const auto& untold = s.body->untold;
   const bool told = std::none_of(node.in.begin(), node.in.end(), [&](ValueId id) { return std::binary_search(untold.begin(), untold.end(), id); });
-  if (told && domain_of(n.domain).empty()) MAINSPRING_TRY_VOID(upgrade({graph, loader_.allocator(), node, n_out, s.frame->opset}));
-  if (graph.find_op(node.op) == nullptr) {
+  if (told) MAINSPRING_TRY_VOID(upgrade({graph, loader_.allocator(), node, n_out, s.frame->opset}));
+  node.op = newest_name(node.op);
+  const OpDef* op = graph.find_op(node.op);
+  if (op == nullptr) {
     note_missing(n, domain_of(n.domain).empty() ? fmt::format("ai.onnx.{}-{}", shown(node.op), s.frame->opset) : shown(node.op));
     tell_nothing(s, n, static_cast<int>(n.out.size()));
     return {};
@@ -207,6 +210,7 @@ Result<void> Importer::run_node(Scope& s, const NodeProto& n, Node node, int n_o
     tell_nothing(s, n, static_cast<int>(n.out.size()));
     return {};
   }
+  if (n_out > op->n_out) return corrupt("has {} outputs, the operator gives at most {}", n_out, op->n_out);
   auto out = graph.add_node(node.op, std::move(node.name), std::move(node.in), std::move(node.attrs), n_out, std::move(node.bodies));
   if (!out) return std::move(out).error();
   for (size_t i = 0; i < out->size() && i < n.out.size(); ++i) {

@@ -86,13 +86,13 @@ bool looks_like_onnx(std::span<const std::byte> bytes) {
   // The fields of a ModelProto may stand in any order; the first few must be its own, and one of them must be one that a model has to have.
   constexpr int kLook = 8;
   bool telling = false;
-  Wire w(bytes);
-  for (int i = 0; i < kLook && w.next(); ++i) {
+  int n = 0;
+  for (Wire w(bytes); n < kLook && w.next(); ++n) {
     if (!fits_model(w.field(), w.type())) return false;
     if (w.field() == 1 && (w.integer() < 1 || w.integer() > 1000)) return false;
     telling = telling || w.field() == 1 || w.field() == 7;
   }
-  return telling;
+  return telling && n >= 2;
 }
 
 Result<OnnxFile> read_onnx(std::shared_ptr<ByteSource> source, const std::function<Result<std::shared_ptr<ByteSource>>(const std::string& path)>& open,

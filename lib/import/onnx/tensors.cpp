@@ -10,7 +10,7 @@
 namespace mainspring::inline v0::onnx {
 namespace {
 
-constexpr size_t kWorthDropping = size_t{1} << 20;  // a system call for each tensor costs more than small ones are worth
+constexpr size_t kWorthDropping = size_t{1} << 16;  // a system call for each tensor costs more than small ones are worth
 
 /// Bits that an element takes in raw_data.
 uint64_t bits_of(DType t) {

@@ -189,7 +189,6 @@ Result<void> scales_operand(Upgrading& u) {
 
 /// Upsample, and the first Resize: pixels' corners were what was scaled, and "nearest" took the one before.
 Result<void> resize_corner(Upgrading& u) {
-  u.node.op = "Resize";
   const ValueId scales = u.node.in.size() > 1 ? u.node.in[1] : kNone;
   u.node.in.resize(1, kNone);
   u.set_operand(2, scales);
@@ -211,11 +210,6 @@ Result<void> resize_absent(Upgrading& u) {
 
 Result<void> roi_corner(Upgrading& u) {
   if (!u.node.attrs.has("coordinate_transformation_mode")) u.node.attrs.set("coordinate_transformation_mode", std::string("output_half_pixel"));
-  return {};
-}
-
-Result<void> scatter_name(Upgrading& u) {
-  u.node.op = "ScatterElements";
   return {};
 }
 
@@ -252,6 +246,21 @@ Result<void> k_operand(Upgrading& u) {
   MAINSPRING_TRY(const ValueId list, u.ints(k));
   u.set_operand(1, list);
   u.drop({"k"});
+  return {};
+}
+
+/// The first LabelEncoder had one list: strings, whose places were the integers.
+Result<void> labels_of_classes(Upgrading& u) {
+  const Value* x = u.operand(0);
+  if (x == nullptr || !u.node.attrs.has("classes_strings")) return {};
+  const auto classes = u.node.attrs.ss("classes_strings");
+  std::vector<std::string> strings(classes.begin(), classes.end());
+  std::vector<int64_t> places;
+  for (size_t i = 0; i < strings.size(); ++i) places.push_back(static_cast<int64_t>(i));
+  const bool to_places = x->dtype == DType::string;
+  u.node.attrs.set(to_places ? "keys_strings" : "values_strings", std::move(strings));
+  u.node.attrs.set(to_places ? "values_int64s" : "keys_int64s", std::move(places));
+  u.drop({"classes_strings"});
   return {};
 }
 
@@ -311,6 +320,11 @@ Result<void> Upgrading::ints_to_operand(std::string_view attr, size_t i) {
   set_operand(i, list);
   drop({attr});
   return {};
+}
+
+std::string_view newest_name(std::string_view op) {
+  if (op == "Upsample") return "Resize";
+  return op == "Scatter" ? "ScatterElements" : op;
 }
 
 Result<void> upgrade(Upgrading u) {

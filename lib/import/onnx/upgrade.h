@@ -20,7 +20,7 @@ struct Upgrading {
   Allocator& allocator;
   Node& node;
   int& n_out;
-  int64_t opset;
+  int64_t opset;  ///< of ai.onnx
 
   /// Operand i, or null.
   const Value* operand(size_t i) const;
@@ -38,7 +38,9 @@ struct Upgrading {
   Result<void> ints_to_operand(std::string_view attr, size_t i);
 };
 
-/// Brings the node up to date. Errors: unsupported, corrupt_data, those of Graph::add_node.
+/// What an operator of ai.onnx is called today: Upsample has become Resize, Scatter ScatterElements.
+std::string_view newest_name(std::string_view op);
+/// Brings the node's attributes and operands up to date; its name stays. Errors: unsupported, corrupt_data, those of Graph::add_node.
 Result<void> upgrade(Upgrading u);
 
 }  // namespace mainspring::inline v0::onnx
