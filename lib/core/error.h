@@ -30,4 +30,13 @@ inline Error within(std::string_view where, Error e) {
   return e;
 }
 
+/// A name from a file as a message may show it: short and printable.
+inline std::string shown(std::string_view name) {
+  std::string text(name.substr(0, 80));
+  for (char& c : text)
+    if (c < 0x20 || c > 0x7e) c = '?';
+  if (name.size() > text.size()) text += "...";
+  return text;
+}
+
 }  // namespace mainspring::inline v0

@@ -1,7 +1,9 @@
 #include "core/file.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -153,6 +155,32 @@ Result<void> replace_file(std::string_view path, std::span<const std::span<const
   const int code = errno;
   ::unlink(temporary.c_str());
   return failure("write", name, code);
+}
+
+Result<std::string> path_beside(std::string_view path, std::string_view relative) {
+  MAINSPRING_TRY_VOID(check_path(path));
+  MAINSPRING_TRY_VOID(check_path(relative));
+  if (relative.front() == '/') return corrupt("'{}' is an absolute path, expected one inside the folder of '{}'", relative, path);
+  for (size_t begin = 0; begin <= relative.size();) {
+    const size_t end = std::min(relative.find('/', begin), relative.size());
+    if (relative.substr(begin, end - begin) == "..") return corrupt("'{}' leaves the folder of '{}'", relative, path);
+    begin = end + 1;
+  }
+  const size_t slash = path.rfind('/');
+  const std::string folder(slash == path.npos ? "." : slash == 0 ? "/" : path.substr(0, slash));
+  std::string joined = folder + '/' + std::string(relative);
+  const auto real = [](const std::string& p) {
+    char* text = ::realpath(p.c_str(), nullptr);
+    std::string out(text ? text : "");
+    std::free(text);
+    return out;
+  };
+  const std::string target = real(joined);
+  if (target.empty()) return joined;  // not there, or the host's Reader knows it
+  std::string root = real(folder);
+  if (root.empty() || root.back() != '/') root += '/';
+  if (!target.starts_with(root)) return corrupt("'{}' leads out of the folder of '{}'", relative, path);
+  return target;
 }
 
 void ByteSource::drop(std::span<const std::byte> range) const { advise(range, true, MADV_DONTNEED); }

@@ -62,6 +62,10 @@ class ByteSource {
   Buffer owned_;
 };
 
+/// The path of a file that another one, `path`, names by `relative` and that must lie in the same folder or below: no absolute path, no "..", and no
+/// symbolic link that leads out. A file that isn't there passes: opening it will say so. Errors: corrupt_data (it would leave the folder), invalid_argument.
+Result<std::string> path_beside(std::string_view path, std::string_view relative);
+
 /// Writes the parts to `path`.tmp, through to the disk, and renames it: a reader sees the old file or the new one, after a power cut too. One writer at a time: a second one fails.
 /// The file is its owner's alone. Errors: io_error, not_found (the folder), invalid_argument (the path).
 Result<void> replace_file(std::string_view path, std::span<const std::span<const std::byte>> parts);

@@ -31,15 +31,6 @@ constexpr uint64_t kLeastKey = 8 + 4 + 1;            // an empty key, a type, on
 constexpr uint64_t kLeastTensor = 8 + 4 + 4 + 8;     // an empty name, rank 0, a type, an offset
 constexpr uint64_t kLeastString = 8, kLeastArray = 12;
 
-// A name of the file for a message: short and printable, whatever its bytes are.
-std::string shown(std::string_view name) {
-  std::string text(name.substr(0, 80));
-  for (char& c : text)
-    if (c < 0x20 || c > 0x7e) c = '?';
-  if (name.size() > text.size()) text += "...";
-  return text;
-}
-
 // Asks for the memory before the container does: without exceptions, a vector that gets none would end the process.
 template <class T>
 Result<void> reserve(std::vector<T>& vector, uint64_t n, std::string_view what) {

@@ -12,6 +12,9 @@
 #define LLVMFuzzerTestOneInput fuzz_gguf
 #include "tests/fuzz/fuzz_gguf.cpp"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_onnx
+#include "tests/fuzz/fuzz_onnx.cpp"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_tokenizer
 #include "tests/fuzz/fuzz_tokenizer.cpp"
 #undef LLVMFuzzerTestOneInput
@@ -74,6 +77,13 @@ TEST(Hostile, ModelsThatLie) {
   }
 }
 
+TEST(Hostile, GraphsThatLie) {
+  for (const std::string& seed : fuzz::onnx_seeds()) {
+    run(fuzz_onnx, seed);
+    mutate(seed, 3000, [](const std::string& bytes) { run(fuzz_onnx, bytes); });
+  }
+}
+
 TEST(Hostile, AModelThatRunsStillRunsOrIsRefused) {
   const std::string seed = mainspring::test::text_model(1).file();
   ASSERT_TRUE(fuzz::open_and_use(std::as_bytes(std::span(seed))));
@@ -114,7 +124,7 @@ TEST(Hostile, AbsurdTemplatesEnd) {
 
 TEST(Hostile, WhatOnceBrokeATarget) {
   const std::filesystem::path folder = MAINSPRING_SOURCE_DIR "/tests/fuzz/crashes";
-  for (const auto& [name, target] : {std::pair{"gguf", &fuzz_gguf}, {"tokenizer", fuzz_tokenizer}, {"template", fuzz_template}})
+  for (const auto& [name, target] : {std::pair{"gguf", &fuzz_gguf}, {"onnx", fuzz_onnx}, {"tokenizer", fuzz_tokenizer}, {"template", fuzz_template}})
     for (const auto& file : std::filesystem::directory_iterator(folder / name)) {
       std::ifstream in(file.path(), std::ios::binary);
       run(target, {std::istreambuf_iterator<char>(in), {}});

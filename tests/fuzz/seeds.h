@@ -9,6 +9,7 @@
 
 #include "support/arch_model.h"
 #include "tests/import/gguf_bytes.h"
+#include "tests/import/onnx_bytes.h"
 
 namespace fuzz {
 
@@ -33,6 +34,38 @@ inline std::vector<std::string> gguf_seeds() {
   }
   out.push_back(parts.data);
   out.push_back(test::tiny_llama().file());
+  return out;
+}
+
+/// Nodes of several opsets, functions, sub-graphs, all ways to write a tensor; single values.
+inline std::vector<std::string> onnx_seeds() {
+  using namespace onnx_test;
+  std::vector<std::string> out;
+  const auto graph = [](std::vector<Message> nodes, std::vector<Message> initializers) {
+    Graph g;
+    g.nodes = std::move(nodes);
+    g.initializers = std::move(initializers);
+    g.inputs = {info("x", tensor_type(kF32, {"N", "3", "4"}))};
+    g.outputs = {info("y", tensor_type(kF32, {"N", "", ""}))};
+    return g;
+  };
+  const Message w = raw_tensor<float>("w", kF32, {4}, {1, 2, 3, 4}), typed = tensor("t", kI64, {2}).packed(7, Ints{0, 2});
+  out.push_back(model(graph({node("Mul", {"x", "w"}, {"a"}), node("ReduceSum", {"a", "t"}, {"b"}, {attr("keepdims", 1)}), node("Clip", {"b"}, {"c"}), node("Softmax", {"c"}, {"y"}, {attr("axis", -1)})}, {w, typed})));
+  out.push_back(model(graph({node("Clip", {"x"}, {"a"}, {attr_f("min", 0), attr_f("max", 6)}), node("ReduceMean", {"a"}, {"b"}, {attr_ints("axes", {1})}), node("Softmax", {"b"}, {"c"}, {attr("axis", 1)}),
+                             node("Cast", {"c"}, {"d"}, {attr_s("to", "FLOAT16")}), node("Add", {"d", "t"}, {"y"}, {attr("broadcast", 1), attr("axis", 0)})},
+                            {tensor("t", kF16, {3}).packed(5, Ints{1, 2, 3})}),
+                      5, {}, 3));
+  Graph then = graph({node("Relu", {"x"}, {"y"})}, {}), otherwise = graph({node("Add", {"x", "w"}, {"y"})}, {});
+  then.inputs.clear();
+  otherwise.inputs.clear();
+  const Function f{"local", "F", {"a", "b"}, {"r"}, {"k"}, {node("LeakyRelu", {"a"}, {"h"}, {attr_ref("alpha", "k", 1)}), node("Sum", {"h", "b"}, {"r"})}, {attr_f("k", 0.5f)}};
+  out.push_back(model(graph({node("Constant", {}, {"c"}, {attr_t("value", raw_tensor<uint8_t>("", kBool, {}, {1}))}), node("F", {"x"}, {"h"}, {}, "local"), node("If", {"c"}, {"i"}, {attr_g("then_branch", then.message()), attr_g("else_branch", otherwise.message())}),
+                             node("F", {"h", "i"}, {"y"}, {attr_f("k", 2)}, "local")},
+                            {w, tensor("s", kString, {2}).text(6, "a").text(6, "bc"), tensor("q", kI4, {3}).text(9, "\x21\x03")}),
+                      28, {f}));
+  out.push_back(w.data);
+  out.push_back(Message().number(2, 1).add(3, w).add(3, typed).data);
+  out.push_back(Message().number(2, 3).add(5, Message().number(2, 1).add(3, typed)).data);
   return out;
 }
 

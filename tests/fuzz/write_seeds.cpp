@@ -1,4 +1,4 @@
-// Writes the seeds of each target into FOLDER/{gguf,tokenizer,template}/.
+// Writes the seeds of each target into FOLDER/{gguf,onnx,tokenizer,template}/.
 #include <cstdio>
 #include <filesystem>
 
@@ -6,7 +6,7 @@
 
 int main(int argc, char** argv) {
   if (argc != 2) return std::fputs("usage: write_seeds FOLDER\n", stderr), 2;
-  for (const auto& [target, seeds] : {std::pair{"gguf", fuzz::gguf_seeds()}, {"tokenizer", fuzz::tokenizer_seeds()}, {"template", fuzz::template_seeds()}}) {
+  for (const auto& [target, seeds] : {std::pair{"gguf", fuzz::gguf_seeds()}, {"onnx", fuzz::onnx_seeds()}, {"tokenizer", fuzz::tokenizer_seeds()}, {"template", fuzz::template_seeds()}}) {
     const auto folder = std::filesystem::path(argv[1]) / target;
     std::filesystem::create_directories(folder);
     for (size_t i = 0; i < seeds.size(); ++i) {
