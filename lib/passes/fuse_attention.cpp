@@ -119,7 +119,9 @@ Result<bool> pass_fuse_attention(Graph& graph, const PassContext&) {
       r.keep(n);
       continue;
     }
-    if (a->mask_excludes) MAINSPRING_TRY(a->mask, r.add("Not", n.name, {a->mask}));
+    if (a->mask_excludes) {
+      MAINSPRING_TRY(a->mask, r.add("Not", n.name, {a->mask}));
+    }
     Attrs attrs{{"scale", a->scale}};
     const ValueId q = before(r, a->q, split), v = before(r, a->v, split), k = before(r, a->k, a->k_transposed ? split_turned : split);
     if (q != kNone && k != kNone && v != kNone) {  // heads stay where the projections left them; the Transpose that joins them again cancels with ours

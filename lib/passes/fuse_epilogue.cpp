@@ -74,7 +74,9 @@ Result<bool> pass_fuse_epilogue(Graph& graph, const PassContext&) {
         const ValueId other = n.in[1 - k];
         const Dims& y = r.value(n.out[0]).dims;
         ValueId bias = kNone;
-        if (!has_act && f.in[2] == kNone && f.in[3] == kNone) MAINSPRING_TRY(bias, bias_of(r, other, y.back()));
+        if (!has_act && f.in[2] == kNone && f.in[3] == kNone) {
+          MAINSPRING_TRY(bias, bias_of(r, other, y.back()));
+        }
         if (bias != kNone) {
           f.in[2] = bias;
         } else if (f.in[3] == kNone && r.is_f32(r.now(other)) && r.value(r.now(other)).dims == y) {
