@@ -48,4 +48,9 @@ Result<KernelBinding> bind_causal_conv(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_ssm_scan(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_gated_delta(const BindRequest& request, IsaSet isa);
 
+// tensor operators (named as in ONNX): extents are constants, operands dense. tensor_chain.cpp
+Result<KernelBinding> bind_chain(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_elementwise(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_batch_normalization(const BindRequest& request, IsaSet isa);
+
 }  // namespace mainspring::inline v0::cpu
