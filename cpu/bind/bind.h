@@ -72,4 +72,9 @@ Result<KernelBinding> bind_quantize_linear(const BindRequest& request, IsaSet is
 Result<KernelBinding> bind_dequantize_linear(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_dynamic_quantize_linear(const BindRequest& request, IsaSet isa);
 
+// tensor operators (named as in ONNX): extents are constants, operands dense. tensor_chain.cpp
+Result<KernelBinding> bind_chain(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_elementwise(const BindRequest& request, IsaSet isa);
+Result<KernelBinding> bind_batch_normalization(const BindRequest& request, IsaSet isa);
+
 }  // namespace mainspring::inline v0::cpu

@@ -1,0 +1,9 @@
+// Operations of chains, AVX2 + FMA: 8 floats a register. See generic.h.
+#include "cpu/simd/vec_avx2.h"
+
+#include "cpu/kernels/chain/generic.h"
+
+namespace mainspring::inline v0 {
+extern const ChainIsa chain_avx2;
+const ChainIsa chain_avx2 = kTable;
+}  // namespace mainspring::inline v0
