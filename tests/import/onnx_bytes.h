@@ -119,7 +119,7 @@ struct Graph {
 
 struct Function {
   std::string_view domain, name;
-  Names in, out, attributes;
+  std::vector<std::string_view> in, out, attributes;
   std::vector<Message> nodes, defaults;
   Message message() const {
     Message f = Message().text(1, name);

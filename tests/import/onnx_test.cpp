@@ -9,7 +9,7 @@ namespace {
 
 TEST(Onnx, ReadsInputsSymbolsWeightsNodesAndMetadata) {
   Graph g = chain({same({"x", "w"}, {"h"}, "first"), same({"h"}, {"y"}, "second")}, {raw_tensor<float>("w", kF32, {2}, {1, 2})});
-  g.inputs.push_back(info("z", tensor_type(kI64, {"N", "", "M"})));
+  g.inputs.push_back(info("z", tensor_type(kI64, {"N", "?", "M"})));
   const std::string bytes = model(g);
   ASSERT_TRUE(looks_like_onnx(bytes_of(bytes)));
   auto file = read(bytes, kOwn);

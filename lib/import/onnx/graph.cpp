@@ -21,6 +21,9 @@ Error at_node(const NodeProto& n, Error e) {
   return within(fmt::format("node '{}' ({})", shown(name_of(n)), shown(n.op)), std::move(e));
 }
 
+/// Some exporters write one text for every extent that they don't know: these are not the same extent.
+bool is_name(std::string_view param) { return !param.empty() && param != "?" && param != "*" && param != "-1" && param != "None"; }
+
 /// Whether a node stands before one whose outputs it reads.
 bool in_order(std::span<const NodeProto> nodes, const std::unordered_map<std::string_view, size_t>& makers) {
   for (size_t i = 0; i < nodes.size(); ++i)
@@ -84,7 +87,7 @@ Result<ValueInfo> info_of(const TypeProto& type, Body& body, bool add_symbols) {
     Dim dim = Dim::unknown();
     if (e.value && *e.value >= 0) {
       dim = *e.value;
-    } else if (!e.param.empty()) {
+    } else if (is_name(e.param)) {
       const auto known = body.symbols.find(e.param);
       if (known != body.symbols.end()) dim = Dim(1, known->second);
       else if (add_symbols) dim = Dim(1, body.symbols[e.param] = body.graph.add_symbol({std::string(e.param), 0, 1, kLargestExtent}));
