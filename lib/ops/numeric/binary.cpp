@@ -91,7 +91,6 @@ struct Mod {
   }
 };
 struct Pow {
-  static constexpr const char* kName = "Pow";
   double operator()(double a, double b) const { return std::pow(a, b); }
   template <class T>
   T operator()(T a, T b) const {
@@ -120,7 +119,6 @@ struct Min {
   }
 };
 struct BitShift {
-  static constexpr const char* kName = "BitShift";
   bool left;
   explicit BitShift(const Attrs& a) : left(a.s("direction") == "LEFT") {}
   template <std::integral T>
@@ -157,7 +155,6 @@ struct Or : BitOr { static constexpr const char* kName = "Or"; };
 struct Xor : BitXor { static constexpr const char* kName = "Xor"; };
 
 struct Equal {
-  static constexpr const char* kName = "Equal";
   template <class T>
   T operator()(T a, T b) const {
     return T(a == b);

@@ -49,14 +49,12 @@ Result<Equation> parse(std::string_view text, std::span<const int> ranks) {
   const auto arrow = text.find("->");
   std::string_view left = text.substr(0, arrow);
   int dots = 0;
-  bool any_dots = false;
   std::array<int, kLabels> seen{};
   for (size_t i = 0;; ++i) {
     const auto comma = left.find(',');
     if (i >= ranks.size()) return invalid("Einsum: '{}' has more terms than the {} operands", text, ranks.size());
     bool has_dots;
     MAINSPRING_TRY(Term term, parse_term(left.substr(0, comma), ranks[i], 0, has_dots));
-    any_dots |= has_dots;
     if (has_dots && ranks[i] < 0) e.ranked = false;
     for (const int label : term) {
       ++seen[static_cast<size_t>(label)];

@@ -159,13 +159,14 @@ void reference_qlinear_matmul(const OpArgs& a) {
   const Matrices left(a.in[0]), right(a.in[3], true);
   const Points<double> left_scale(a, 1), left_zero(a, 2), right_scale(a, 4), right_zero(a, 5), scale(a, 6), zero(a, 7);
   const bool to_int = is_int(y.dtype);
-  const auto [least, most] = range_of_int(y.dtype);
+  const auto range = range_of_int(y.dtype);
+  const auto least = static_cast<double>(range.first), most = static_cast<double>(range.second);
   const auto n = static_cast<size_t>(right.columns);
   std::vector<double> out(n);
   multiply<double>(left, right, minus_rows(left_zero, left), minus_columns(right_zero, right), [&](int64_t row, const std::vector<double>& sums) {
     for (size_t i = 0; i < n; ++i) {
       const double x = sums[i] * (left_scale.at(row, 1) * right_scale.at(static_cast<int64_t>(i), 1) / scale.at(row, 1));
-      out[i] = to_int ? std::clamp(std::nearbyint(x + zero.at(row)), static_cast<double>(least), static_cast<double>(most)) : x + zero.at(row);
+      out[i] = to_int ? std::clamp(std::nearbyint(x + zero.at(row)), least, most) : x + zero.at(row);
     }
     store_run(y.dtype, y.data, row * right.columns, 1, right.columns, out.data());
   });
