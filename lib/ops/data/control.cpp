@@ -60,6 +60,7 @@ Result<void> Stack::make_room(DynamicCall& c, int64_t rows) {
   MAINSPRING_TRY(Tensor wider, c.make(rows_.dtype(), shape));
   const int64_t bytes = n_ * row_.elements() * bytes_of(rows_.dtype());
   if (bytes > 0) std::memcpy(wider.data(), rows_.bytes().data(), static_cast<size_t>(bytes));
+  if (rows_.dtype() == DType::string) keepers_.push_back(std::move(rows_));
   rows_ = std::move(wider);
   room_ = rows;
   return {};
