@@ -318,7 +318,7 @@ TEST(DataStrings, PatternsAndParts) {
     ASSERT_EQ(r.code(), "ok");
     EXPECT_EQ(all<bool>(r.out[0].tensor), (std::vector<bool>{true, false, true, false, false}));
   });
-  matches("(a*)*(a*)*(a*)*b", {std::string_view("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac")}, [](Ran& r) { EXPECT_EQ(r.code(), "resource_exhausted"); });
+  matches("(a|aa)+b", {std::string_view("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabc")}, [](Ran& r) { EXPECT_EQ(r.code(), "resource_exhausted"); });
   EXPECT_EQ(told("RegexFullMatch", {tensor_of(DType::string, {kN})}, {{"pattern", std::string("(")}}), "invalid_argument");
   call("StringSplit", {texts({" a\xe3\x80\x80" "b  c ", "", "d"})}, {{"maxsplit", int64_t{1}}}, 2, [](Ran& r) {
     ASSERT_EQ(r.code(), "ok");

@@ -169,6 +169,7 @@ Result<void> split(DynamicCall& c) {
     if (size < 1 || s[axis] / size >= static_cast<int64_t>(kMaxItems)) return invalid("{}: parts of {}, the axis has {}", op, size, s[axis]);
     for (int64_t at = 0; at < s[axis]; at += size) sizes.push_back(std::min(size, s[axis] - at));
   }
+  if (sizes.size() > kMaxItems) return exhausted("{}: {} parts, at most {} are held", op, sizes.size(), kMaxItems);
   int64_t left = s[axis];
   for (const int64_t n : sizes) {
     if (n < 0 || n > left) return invalid("{}: a part of {}, {} are left", op, n, left);
