@@ -97,7 +97,7 @@ Result<std::shared_ptr<const Plan>> compile_tensors(Graph graph, GraphHost& host
 class NodeCall final : public DynamicCall {
  public:
   NodeCall(const Node& node, std::span<const Datum> operands, std::span<Datum> results, GraphHost& host)
-      : DynamicCall(operands, results, node.attrs), node_(node), host_(host) {}
+      : DynamicCall(operands, results, node.attrs, node.bodies), node_(node), host_(host) {}
   Result<Tensor> make(DType dtype, const Shape& shape) override { return host_.make(dtype, shape); }
   Result<Tensor> make_strings(std::span<const std::string_view> strings, const Shape& shape) override { return Tensor::copy_strings(host_.allocator(), strings, shape); }
   Result<std::vector<Datum>> run_body(size_t i, std::span<const Datum> own) override;

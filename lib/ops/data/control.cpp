@@ -60,6 +60,7 @@ Result<void> Stack::make_room(DynamicCall& c, int64_t rows) {
   MAINSPRING_TRY(Tensor wider, c.make(rows_.dtype(), shape));
   const int64_t bytes = n_ * row_.elements() * bytes_of(rows_.dtype());
   if (bytes > 0) std::memcpy(wider.data(), rows_.bytes().data(), static_cast<size_t>(bytes));
+  if (rows_.dtype() == DType::string) keepers_.push_back(std::move(rows_));
   rows_ = std::move(wider);
   room_ = rows;
   return {};
@@ -148,9 +149,10 @@ Result<std::vector<ValueInfo>> infer_loop(const OpCall& c) {
   return out;
 }
 
+/// One number as input i of the body takes it: some files declare a scalar, some one element.
 template <class T>
-Result<Datum> scalar(DynamicCall& c, T value) {
-  MAINSPRING_TRY(Tensor t, c.make(dtype_of<T>, {}));
+Result<Datum> number(DynamicCall& c, const Graph& body, size_t i, T value) {
+  MAINSPRING_TRY(Tensor t, c.make(dtype_of<T>, body.values[static_cast<size_t>(body.inputs[i])].dims.size() == 1 ? Shape{1} : Shape{}));
   t.span<T>()[0] = value;
   return Datum(std::move(t));
 }
@@ -163,13 +165,12 @@ Result<void> loop(DynamicCall& c) {
   if (c.in[0]) { MAINSPRING_TRY(most, one_int("Loop", c.in[0], "M")); }
   if (c.in[1]) { MAINSPRING_TRY(go, one_int("Loop", c.in[1], "cond")); }
   std::vector<Datum> own(c.in.begin(), c.in.end() - static_cast<ptrdiff_t>(captures));
-  MAINSPRING_TRY(own[1], scalar(c, true));
   std::vector<Stack> stacks(made, Stack("Loop", std::min<int64_t>(most, 16), most));
   for (int64_t i = 0; i < most && go != 0; ++i) {
-    MAINSPRING_TRY(own[0], scalar(c, i));
+    MAINSPRING_TRY(own[0], number(c, body, 0, i));
+    MAINSPRING_TRY(own[1], number(c, body, 1, go != 0));
     MAINSPRING_TRY(std::vector<Datum> given, turn("Loop", c, own, body.outputs.size()));
     if (c.in[1]) { MAINSPRING_TRY(go, one_int("Loop", given[0], "the condition")); }
-    if (c.in[1]) own[1] = std::move(given[0]);
     for (size_t k = 0; k < carried; ++k) own[k + 2] = std::move(given[k + 1]);
     for (size_t k = 0; k < made; ++k) MAINSPRING_TRY_VOID(stacks[k].push(c, given[1 + carried + k]));
   }

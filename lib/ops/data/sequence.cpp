@@ -3,7 +3,7 @@
 //   SequenceAt (s, position) -> tensor      SequenceErase (s, position?: the last) -> sequence         SequenceInsert (s, x, position?: behind) -> sequence
 //   SplitToSequence (x, split?) axis = 0, keepdims = 1 -> sequence                                     ConcatFromSequence (s) axis, new_axis = 0 -> tensor
 //   Optional (x?) dtype, container -> optional      OptionalGetElement (o) -> what it holds            OptionalHasElement (o?) -> bool scalar
-// Positions count from the end when negative. A sequence's elements share storage with the tensors that they were.
+// Positions count from the end when negative. A sequence's elements share storage with the tensors that they were (of strings: are copies).
 #include "ops/data/data.h"
 #include "ops/onnx_dtype.h"
 
@@ -56,7 +56,14 @@ Result<std::vector<ValueInfo>> infer_construct(const OpCall& c) {
   return one(as(Container::sequence, std::move(v)));
 }
 
-Result<void> construct(DynamicCall& c) { return give("SequenceConstruct", c, c.in[0].tensor.dtype(), {c.in.begin(), c.in.end()}); }
+Result<void> construct(DynamicCall& c) {
+  std::vector<Datum> items;
+  for (const Datum& d : c.in) {
+    MAINSPRING_TRY(Tensor t, owned(c, d.tensor));
+    items.emplace_back(std::move(t));
+  }
+  return give("SequenceConstruct", c, c.in[0].tensor.dtype(), std::move(items));
+}
 
 Result<DType> dtype_in(const char* op, const Attrs& attrs) {
   const auto dtype = dtype_of_onnx(attrs.i("dtype", 1));
@@ -128,8 +135,9 @@ Result<void> insert(DynamicCall& c) {
   int64_t at = n;
   if (c.in.size() > 2 && c.in[2]) { MAINSPRING_TRY(at, one_int("SequenceInsert", c.in[2], "position")); }
   if (at < -n || at > n) return invalid("SequenceInsert: position {}, expected {} to {}", at, -n, n);
+  MAINSPRING_TRY(Tensor t, owned(c, c.in[1].tensor));
   std::vector<Datum> all = *items;
-  all.insert(all.begin() + (at < 0 ? at + n : at), c.in[1]);
+  all.emplace(all.begin() + (at < 0 ? at + n : at), std::move(t));
   return give("SequenceInsert", c, c.in[1].tensor.dtype(), std::move(all));
 }
 
@@ -161,6 +169,7 @@ Result<void> split(DynamicCall& c) {
     if (size < 1 || s[axis] / size >= static_cast<int64_t>(kMaxItems)) return invalid("{}: parts of {}, the axis has {}", op, size, s[axis]);
     for (int64_t at = 0; at < s[axis]; at += size) sizes.push_back(std::min(size, s[axis] - at));
   }
+  if (sizes.size() > kMaxItems) return exhausted("{}: {} parts, at most {} are held", op, sizes.size(), kMaxItems);
   int64_t left = s[axis];
   for (const int64_t n : sizes) {
     if (n < 0 || n > left) return invalid("{}: a part of {}, {} are left", op, n, left);

@@ -15,6 +15,7 @@ struct Range {
 
 /// Start and count of what start:end:step takes of n elements (numpy's rule). step != 0.
 Range range_of(int64_t n, int64_t start, int64_t end, int64_t step) {
+  if (n == 0) return {0, step, 0};
   step = std::clamp<int64_t>(step, -(int64_t{1} << 62), int64_t{1} << 62);
   if (start < 0) start += n;
   if (end < 0) end += n;
@@ -22,7 +23,7 @@ Range range_of(int64_t n, int64_t start, int64_t end, int64_t step) {
   start = std::clamp<int64_t>(start, 0, up ? n : n - 1);
   end = std::clamp<int64_t>(end, up ? 0 : -1, up ? n : n - 1);
   const int64_t length = up ? end - start : start - end, pace = up ? step : -step;
-  return {start, step, length > 0 && n > 0 ? (length - 1) / pace + 1 : 0};
+  return {start, step, length > 0 ? (length - 1) / pace + 1 : 0};
 }
 
 Result<std::vector<ValueInfo>> infer_slice(const OpCall& c) {
