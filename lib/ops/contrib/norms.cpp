@@ -179,7 +179,7 @@ void group_norm(const OpArgs& a, bool skip) {
   std::vector<double> x = numbers_of(a.in[0]);
   const Shape& s = a.in[0].shape;
   const bool last = a.attrs.i("channels_last", 1) != 0;
-  const int64_t batch = s[0], channels = s[last ? s.rank() - 1 : 1], plane = batch * channels ? s.elements() / (batch * channels) : 0;
+  const int64_t batch = s[0], channels = s[last ? s.rank() - 1 : 1], plane = batch * channels != 0 ? s.elements() / (batch * channels) : 0;
   const auto index = [&](int64_t n, int64_t ch, int64_t p) { return at(last ? (n * plane + p) * channels + ch : (n * channels + ch) * plane + p); };
   const auto each = [&](auto f) {
     for (int64_t n = 0; n < batch; ++n)
