@@ -26,7 +26,7 @@ def same(what, listed, found):
 
 
 def text_of(folder, pattern="*.cpp"):
-    return {path.name: path.read_text() for path in sorted((ROOT / folder).rglob(pattern))}
+    return {str(path.relative_to(ROOT / folder)): path.read_text() for path in sorted((ROOT / folder).rglob(pattern))}
 
 
 # Operators: defined once in lib/ops, with a case in tests/ops; a binder binds an operator that exists.
@@ -35,7 +35,7 @@ defined = [name for text in text_of("lib/ops").values() for name in re.findall(r
 same("lib/ops/ops.inc", ops, defined)
 tests = "".join(text_of("tests/ops").values())
 for op in ops:
-    if op[0].isupper() or op.startswith("ms_"):  # ONNX's own tests are their cases: tests/onnx
+    if op[0].isupper() or op.startswith(("ms_", "ml_")):  # ONNX's own tests are their cases: tests/onnx
         continue
     if not re.search(rf'"{op}"', tests):
         errors.append(f"tests/ops has no case of '{op}'")

@@ -7,27 +7,12 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/nn/window.h"
+#include "ops/nn/pool.h"
 #include "ops/op.h"
 #include "ops/shape.h"
 
 namespace mainspring::inline v0 {
 namespace {
-
-/// What x [N, C, …] becomes.
-Result<ValueInfo> infer_pool(const char* op, const OpCall& c) {
-  MAINSPRING_TRY(const ValueInfo* x, need_number(op, c, 0, "x"));
-  MAINSPRING_TRY_VOID(want_rank(op, *x, "x", 2));
-  const std::span<const int64_t> kernel = c.attrs.is("kernel_shape");
-  if (x->ranked && kernel.size() + 2 != x->dims.size()) return invalid("{}: attribute kernel_shape has {} numbers, x is {}", op, kernel.size(), text_of(*x));
-  MAINSPRING_TRY(const WindowSpec spec, window_spec(op, c.attrs, kernel.size()));
-  Dims dims{dim_of(*x, 0), dim_of(*x, 1)};
-  for (size_t i = 0; i < kernel.size(); ++i) {
-    MAINSPRING_TRY(const Dim d, window_extent(op, spec, i, dim_of(*x, i + 2), kernel[i]));
-    dims.push_back(d);
-  }
-  return tensor_of(x->dtype, std::move(dims));
-}
 
 template <class F>
 Result<std::vector<ValueInfo>> infer_float_pool(const char* op, const OpCall& c, F infer) {
@@ -36,25 +21,29 @@ Result<std::vector<ValueInfo>> infer_float_pool(const char* op, const OpCall& c,
   return one(std::move(y));
 }
 
-std::vector<WindowAxis> axes_of(const OpArgs& a) {
-  const auto spec = window_spec("pool", a.attrs, at(a.in[0].shape.rank() - 2));
-  return spec ? window_axes(*spec, a.in[0].shape, a.attrs.is("kernel_shape")) : std::vector<WindowAxis>();
+std::vector<WindowAxis> axes_of(const Attrs& attrs, const Shape& x) {
+  const auto spec = window_spec("pool", attrs, at(x.rank() - 2));
+  return spec ? window_axes(*spec, x, attrs.is("kernel_shape")) : std::vector<WindowAxis>();
 }
 
 /// Folds each plane: to[place] = add(to[place], x, element's index in the plane) over the window, from `start`; then finish(plane of places, first place).
 template <class Add, class Finish>
-void pool(const OpArgs& a, double start, Add add, Finish finish) {
-  const WindowLines lines = lines_of(axes_of(a));
-  const std::vector<double> x = numbers_of(a.in[0]);
-  std::vector<double> y(at(a.out[0].shape.elements()), start);
-  for (int64_t p = 0; p < a.in[0].shape[0] * a.in[0].shape[1]; ++p) {
+std::vector<double> pooled(const Attrs& attrs, std::span<const double> x, const Shape& xs, double start, Add add, Finish finish) {
+  const WindowLines lines = lines_of(axes_of(attrs, xs));
+  std::vector<double> y(at(xs[0] * xs[1] * lines.out_plane), start);
+  for (int64_t p = 0; p < xs[0] * xs[1]; ++p) {
     const double* in = x.data() + p * lines.in_plane;
     double* out = y.data() + p * lines.out_plane;
     for (const WindowLine& l : lines.lines)
       for (int64_t e = 0; e < l.length; ++e) add(out[l.out + e], in[l.in + e * lines.step], p * lines.out_plane + l.out + e, p * lines.in_plane + l.in + e * lines.step);
     finish(out, lines.out_plane);
   }
-  put_numbers(a.out[0], y);
+  return y;
+}
+
+template <class Add, class Finish>
+void pool(const OpArgs& a, double start, Add add, Finish finish) {
+  put_numbers(a.out[0], pooled(a.attrs, numbers_of(a.in[0]), a.in[0].shape, start, add, finish));
 }
 
 /// For each place, how many elements its window has: inside the image, or inside the padded image.
@@ -76,13 +65,7 @@ std::vector<double> window_sizes(std::span<const WindowAxis> axes, bool padded) 
 
 Result<std::vector<ValueInfo>> infer_AveragePool(const OpCall& c) { return infer_float_pool("AveragePool", c, infer_pool); }
 
-void reference_AveragePool(const OpArgs& a) {
-  const std::vector<double> sizes = window_sizes(axes_of(a), a.attrs.i("count_include_pad") != 0);
-  pool(a, 0, [](double& to, double x, int64_t, int64_t) { to += x; },
-       [&](double* y, int64_t n) {
-         for (int64_t i = 0; i < n; ++i) y[i] /= sizes[at(i)];
-       });
-}
+void reference_AveragePool(const OpArgs& a) { put_numbers(a.out[0], average_pooled(a.attrs, numbers_of(a.in[0]), a.in[0].shape)); }
 
 Result<std::vector<ValueInfo>> infer_MaxPool(const OpCall& c) {
   MAINSPRING_TRY(ValueInfo y, infer_pool("MaxPool", c));
@@ -236,6 +219,28 @@ void reference_MaxUnpool(const OpArgs& a) {
 }
 
 }  // namespace
+
+Result<ValueInfo> infer_pool(const char* op, const OpCall& c) {
+  MAINSPRING_TRY(const ValueInfo* x, need_number(op, c, 0, "x"));
+  MAINSPRING_TRY_VOID(want_rank(op, *x, "x", 2));
+  const std::span<const int64_t> kernel = c.attrs.is("kernel_shape");
+  if (x->ranked && kernel.size() + 2 != x->dims.size()) return invalid("{}: attribute kernel_shape has {} numbers, x is {}", op, kernel.size(), text_of(*x));
+  MAINSPRING_TRY(const WindowSpec spec, window_spec(op, c.attrs, kernel.size()));
+  Dims dims{dim_of(*x, 0), dim_of(*x, 1)};
+  for (size_t i = 0; i < kernel.size(); ++i) {
+    MAINSPRING_TRY(const Dim d, window_extent(op, spec, i, dim_of(*x, i + 2), kernel[i]));
+    dims.push_back(d);
+  }
+  return tensor_of(x->dtype, std::move(dims));
+}
+
+std::vector<double> average_pooled(const Attrs& attrs, std::span<const double> x, const Shape& xs) {
+  const std::vector<double> sizes = window_sizes(axes_of(attrs, xs), attrs.i("count_include_pad") != 0);
+  return pooled(attrs, x, xs, 0, [](double& to, double v, int64_t, int64_t) { to += v; },
+                [&](double* y, int64_t n) {
+                  for (int64_t i = 0; i < n; ++i) y[i] /= sizes[at(i)];
+                });
+}
 
 constinit const OpDef op_AveragePool{.name = "AveragePool", .min_in = 1, .max_in = 1, .n_out = 1, .infer = infer_AveragePool, .reference = reference_AveragePool};
 constinit const OpDef op_MaxPool{.name = "MaxPool", .min_in = 1, .max_in = 1, .n_out = 2, .infer = infer_MaxPool, .reference = reference_MaxPool};

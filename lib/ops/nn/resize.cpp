@@ -193,7 +193,11 @@ class AxisTaps {
 
 void reference_Resize(const OpArgs& a) {
   const Shape &xs = a.in[0].shape, &ys = a.out[0].shape;
-  if (xs.elements() == 0 || ys.elements() == 0) return;
+  if (ys.elements() == 0) return;
+  if (xs.elements() == 0) {
+    std::memset(a.out[0].data, 0, at(ys.elements()) * static_cast<size_t>(info_of(a.out[0].dtype).bytes));
+    return;
+  }
   const auto axes = axes_of(a.attrs, at(xs.rank()));
   if (!axes) return;
   std::vector<AxisPlan> plans(at(xs.rank()));

@@ -187,7 +187,7 @@ void run_rnn(const OpArgs& a, RnnKind kind, const RnnWeights& weights) {
   const bool batch_first = a.attrs.i("layout") == 1;
   const int64_t steps = xs[batch_first ? 1 : 0], batch = xs[batch_first ? 0 : 1], input = xs[2];
   const int64_t directions = directions_of(a.attrs), gates = gates_of(kind);
-  if (steps * batch * input == 0 || weights.r.empty()) return;
+  if (weights.r.empty()) return;
   int64_t hidden = 1;  // r has directions × gates × hidden² elements
   while (directions * gates * hidden * hidden < static_cast<int64_t>(weights.r.size())) ++hidden;
   const int64_t all = gates * hidden;
