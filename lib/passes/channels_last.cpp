@@ -31,7 +31,7 @@ Ints to_first(size_t rank) {
 /// Where an axis of [n, c, spatial…] stands in [n, spatial…, c].
 int64_t last_axis(int64_t axis, size_t rank) { return axis == 0 ? 0 : axis == 1 ? static_cast<int64_t>(rank) - 1 : axis - 1; }
 
-struct Pass {
+struct ChannelsLast {
   Rewrite& r;
   Allocator& allocator;
   std::vector<ValueId> last{};  ///< by old value: its channels-last form in the new list, or kNone
@@ -61,13 +61,13 @@ struct Pass {
   Result<void> take(const Node& n);
 };
 
-Result<ValueId> Pass::int_weight(const Ints& v) {
+Result<ValueId> ChannelsLast::int_weight(const Ints& v) {
   MAINSPRING_TRY(Tensor t, int_tensor(allocator, v));
   return r.weight({}, std::move(t));
 }
 
 /// A Transpose, or a Reshape where only extents of one move.
-Result<ValueId> Pass::turned(ValueId v, const Ints& perm, std::string_view name) {
+Result<ValueId> ChannelsLast::turned(ValueId v, const Ints& perm, std::string_view name) {
   const Dims& from = dims(r.now(v));
   Ints moved, shape;
   for (const int64_t axis : perm) {
@@ -79,7 +79,7 @@ Result<ValueId> Pass::turned(ValueId v, const Ints& perm, std::string_view name)
   return r.add("Reshape", name, {v, to}, {{"allowzero", int64_t{1}}});
 }
 
-Result<ValueId> Pass::last_form(ValueId v) {
+Result<ValueId> ChannelsLast::last_form(ValueId v) {
   if (has_last(v)) return last[static_cast<size_t>(v)];
   MAINSPRING_TRY(const ValueId form, turned(v, to_last(rank(v)), r.value(v).name));
   set_last(v, form);
@@ -87,7 +87,7 @@ Result<ValueId> Pass::last_form(ValueId v) {
 }
 
 /// An operand that broadcasts to values of `to` axes.
-Result<ValueId> Pass::operand(ValueId v, size_t to) {
+Result<ValueId> ChannelsLast::operand(ValueId v, size_t to) {
   if (has_last(v)) return last[static_cast<size_t>(v)];
   const Dims& d = dims(r.now(v));
   if (std::all_of(d.begin(), d.end(), [](Dim x) { return x == Dim(1); }) && d.size() <= to) return r.now(v);
@@ -102,14 +102,14 @@ Result<ValueId> Pass::operand(ValueId v, size_t to) {
 }
 
 /// Sees to it that the plain form is there.
-Result<void> Pass::plain(ValueId v) {
+Result<void> ChannelsLast::plain(ValueId v) {
   if (!has_last(v) || r.now(v) != v || r.maker(v) == nullptr || first[static_cast<size_t>(v)]) return {};
   MAINSPRING_TRY(const ValueId back, turned(last[static_cast<size_t>(v)], to_first(rank(v)), r.value(v).name));
   r.replace(v, back);
   return {};
 }
 
-Result<void> Pass::keep(const Node& n) {
+Result<void> ChannelsLast::keep(const Node& n) {
   for (const ValueId v : n.in)
     if (v != kNone) MAINSPRING_TRY_VOID(plain(v));
   r.keep(n);
@@ -154,7 +154,7 @@ bool explicit_pads(const Node& n, const Dims& x, const Dims& y, const Ints& kern
   return true;
 }
 
-Result<bool> Pass::conv(const Node& n) {
+Result<bool> ChannelsLast::conv(const Node& n) {
   const bool transposed = n.op == "ConvTranspose";
   const ValueId w = r.now(n.in[1]);
   if (!r.is_f32(n.in[0]) || !r.is_weight(w) || !r.is_f32(w) || rank(n.in[0]) < 3 || rank(n.in[0]) > 5 || rank(w) != rank(n.in[0])) return false;
@@ -178,7 +178,7 @@ Result<bool> Pass::conv(const Node& n) {
 }
 
 /// GlobalAveragePool and GlobalMaxPool are reductions.
-Result<bool> Pass::pool(const Node& n) {
+Result<bool> ChannelsLast::pool(const Node& n) {
   if (!r.is_f32(n.in[0]) || rank(n.in[0]) < 3 || !has_last(n.in[0]) || n.out.size() != 1) return false;
   if (n.op == "GlobalAveragePool" || n.op == "GlobalMaxPool") {
     Ints axes(rank(n.in[0]) - 2);
@@ -206,7 +206,7 @@ bool is_elementwise(const Rewrite& r, const Node& n) {
   return n.out.size() == 1 && chain_of(n.op, n.attrs, operands, r.value(n.out[0]).dtype).has_value();
 }
 
-Result<bool> Pass::elementwise(const Node& n) {
+Result<bool> ChannelsLast::elementwise(const Node& n) {
   if (n.out.empty() || !r.value(n.out[0]).ranked) return false;
   const size_t to = rank(n.out[0]);
   bool any = false;
@@ -233,7 +233,7 @@ Result<bool> Pass::elementwise(const Node& n) {
 }
 
 /// Concat, Softmax, Split, whose axis moves.
-Result<bool> Pass::by_axis(const Node& n) {
+Result<bool> ChannelsLast::by_axis(const Node& n) {
   if (n.in.empty() || !r.value(n.out[0]).ranked) return false;
   const size_t to = rank(n.out[0]);
   const bool concat = n.op == "Concat";
@@ -262,7 +262,7 @@ Result<bool> Pass::by_axis(const Node& n) {
 }
 
 /// Reductions over spatial axes or channels that keep them as extents of one.
-Result<bool> Pass::reduce(const Node& n) {
+Result<bool> ChannelsLast::reduce(const Node& n) {
   if (!has_last(n.in[0]) || n.in.size() < 2 || n.attrs.i("keepdims", 1) != 1) return false;
   const auto axes = r.ints(r.now(n.in[1]));
   if (!axes || axes->empty()) return false;
@@ -277,7 +277,7 @@ Result<bool> Pass::reduce(const Node& n) {
 }
 
 /// Sizes or scales, by axis, follow the axes.
-Result<bool> Pass::resize(const Node& n) {
+Result<bool> ChannelsLast::resize(const Node& n) {
   if (!has_last(n.in[0]) || n.attrs.has("axes") || (n.in.size() > 1 && n.in[1] != kNone && n.attrs.s("coordinate_transformation_mode") == "tf_crop_and_resize")) return false;
   const size_t k = rank(n.in[0]);
   std::vector<ValueId> in{last[static_cast<size_t>(n.in[0])]};
@@ -300,7 +300,7 @@ Result<bool> Pass::resize(const Node& n) {
 }
 
 /// A Transpose of what stands channels last reads that form.
-Result<bool> Pass::transpose(const Node& n) {
+Result<bool> ChannelsLast::transpose(const Node& n) {
   if (!has_last(n.in[0]) || n.attrs.is("perm").size() != rank(n.in[0])) return false;
   const size_t k = rank(n.in[0]);
   Ints perm;
@@ -314,7 +314,7 @@ Result<bool> Pass::transpose(const Node& n) {
   return true;
 }
 
-Result<void> Pass::take(const Node& n) {
+Result<void> ChannelsLast::take(const Node& n) {
   bool done = false;
   const bool reads = !n.in.empty() && n.in[0] != kNone;
   if (reads && (n.op == "Conv" || n.op == "ConvTranspose")) {
@@ -341,7 +341,7 @@ Result<bool> pass_channels_last(Graph& graph, const PassContext& context) {
   const bool any = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& n) { return n.op == "Conv" || n.op == "ConvTranspose"; });
   if (!any || context.allocator == nullptr) return false;
   Rewrite r(graph);
-  Pass pass{r, *context.allocator};
+  ChannelsLast pass{r, *context.allocator};
   pass.first.assign(graph.values.size(), false);
   for (const Node& n : r.nodes()) MAINSPRING_TRY_VOID(pass.take(n));
   for (const ValueId v : graph.outputs) MAINSPRING_TRY_VOID(pass.plain(v));
