@@ -146,6 +146,7 @@ int64_t truncated(double x) {
 }  // namespace
 
 double load(DType t, const std::byte* data, int64_t i) {
+  if (!is_float(t) && !is_int(t) && t != DType::boolean) return 0;
   switch (t) {
     case DType::f32: return static_cast<double>(element<float>(data, i));
     case DType::f64: return element<double>(data, i);
@@ -159,6 +160,7 @@ double load(DType t, const std::byte* data, int64_t i) {
 }
 
 void store(DType t, std::byte* data, int64_t i, double value) {
+  if (!is_float(t) && !is_int(t) && t != DType::boolean) return;
   switch (t) {
     case DType::f32: return put(data, i, static_cast<float>(value));
     case DType::f64: return put(data, i, value);

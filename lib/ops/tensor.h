@@ -59,7 +59,7 @@ constexpr bool is_unsigned_int(DType t) { return t == DType::u8 || t == DType::u
 constexpr bool is_int(DType t) { return is_signed_int(t) || is_unsigned_int(t); }
 constexpr bool is_complex(DType t) { return t == DType::c64 || t == DType::c128; }
 
-/// Element i as a double (bool: 0 or 1; u64 and i64 lose digits beyond 2^53).
+/// Element i as a double (bool: 0 or 1; u64 and i64 lose digits beyond 2^53; 0 for what is no number, which `store` leaves alone).
 double load(DType t, const std::byte* data, int64_t i);
 /// The nearest value of that dtype; integers are truncated and wrap as casts in C++ do where that is defined, else saturate.
 void store(DType t, std::byte* data, int64_t i, double value);

@@ -22,14 +22,6 @@ Result<DType> dtype_attr(const char* op, const Attrs& attrs, const char* name, D
   return *t;
 }
 
-/// An operand of one element. Errors: invalid_argument.
-Result<const ValueInfo*> scalar(const char* op, const OpCall& c, size_t i, const char* name) {
-  MAINSPRING_TRY(const ValueInfo* x, need(op, c, i, name));
-  if (!is_number(x->dtype)) return invalid("{}: {} is {}, expected a number", op, name, name_of(x->dtype));
-  if (x->ranked && all_constant(*x) && product(x->dims, 0, x->dims.size()) != Dim(1)) return invalid("{}: {} has not one element", op, name);
-  return x;
-}
-
 /// The number of elements; negative where there is none: delta is 0 or something is no number, or there are too many.
 int64_t range_length(const TensorView& start, const TensorView& limit, const TensorView& delta) {
   if (is_float(start.dtype)) {
@@ -49,7 +41,7 @@ Result<std::vector<ValueInfo>> infer_range(const OpCall& c) {
   constexpr const char* kInputs[] = {"start", "limit", "delta"};
   bool known = true;
   for (size_t i = 0; i < 3; ++i) {
-    MAINSPRING_TRY(const ValueInfo* x, scalar("Range", c, i, kInputs[i]));
+    MAINSPRING_TRY(const ValueInfo* x, need_one("Range", c, i, kInputs[i]));
     if (x->dtype != c.in[0].dtype) return invalid("Range: {} is {}, expected {} as start", kInputs[i], name_of(x->dtype), name_of(c.in[0].dtype));
     known &= x->value != nullptr;
   }
@@ -71,6 +63,7 @@ void reference_range(const OpArgs& a) {
 Result<std::vector<ValueInfo>> infer_constant_of_shape(const OpCall& c) {
   MAINSPRING_TRY(const ValueInfo* shape, need("ConstantOfShape", c, 0, "shape"));
   MAINSPRING_TRY_VOID(want_rank("ConstantOfShape", *shape, "shape", 1, 1));
+  if (!is_int(shape->dtype)) return invalid("ConstantOfShape: shape is {}, expected i64", name_of(shape->dtype));
   const Tensor* value = c.attrs.t("value");
   if (value && (value->elements() != 1 || value->dtype() == DType::string)) return invalid("ConstantOfShape: value has {} elements, expected one number", value->elements());
   const DType dtype = value ? value->dtype() : DType::f32;
@@ -114,8 +107,9 @@ struct Window {
 constexpr Window kWindows[] = {{"BlackmanWindow", 0.42, 0.5, 0.08}, {"HammingWindow", 25.0 / 46, 21.0 / 46, 0}, {"HannWindow", 0.5, 0.5, 0}};
 
 Result<std::vector<ValueInfo>> infer_window(const char* name, const OpCall& c) {
-  MAINSPRING_TRY(const ValueInfo* size, scalar(name, c, 0, "size"));
+  MAINSPRING_TRY(const ValueInfo* size, need_one(name, c, 0, "size"));
   MAINSPRING_TRY(const DType to, dtype_attr(name, c.attrs, "output_datatype", DType::f32));
+  if (!is_int(size->dtype)) return invalid("{}: size is {}, expected integers", name, name_of(size->dtype));
   const auto n = ints_of(*size);
   if (!n) return one(of_rank(to, 1));
   if (n->front() < 0) return invalid("{}: size is {}, expected at least 0", name, n->front());
@@ -141,7 +135,10 @@ constexpr OpDef window() {
 
 Result<std::vector<ValueInfo>> infer_mel(const OpCall& c) {
   constexpr const char* kInputs[] = {"num_mel_bins", "dft_length", "sample_rate", "lower_edge_hertz", "upper_edge_hertz"};
-  for (size_t i = 0; i < 5; ++i) MAINSPRING_TRY_VOID(scalar("MelWeightMatrix", c, i, kInputs[i]));
+  for (size_t i = 0; i < 5; ++i) {
+    MAINSPRING_TRY(const ValueInfo* x, need_one("MelWeightMatrix", c, i, kInputs[i]));
+    if (i < 3 && !is_int(x->dtype)) return invalid("MelWeightMatrix: {} is {}, expected integers", kInputs[i], name_of(x->dtype));
+  }
   MAINSPRING_TRY(const DType to, dtype_attr("MelWeightMatrix", c.attrs, "output_datatype", DType::f32));
   ValueInfo y = of_rank(to, 2);
   if (const auto bins = ints_of(c.in[0])) y.dims[1] = bins->front();

@@ -160,7 +160,7 @@ void reference_dynamic_quantize(const OpArgs& a) {
     most = std::max(most, v[i]);
   }
   const float scale = (most == least ? 1.0f : most - least) / 255.0f;
-  const float zero_point = std::nearbyint(std::clamp(0.0f - least / scale, 0.0f, 255.0f));
+  const float unbounded = 0.0f - least / scale, zero_point = std::isnan(unbounded) ? 0.0f : std::nearbyint(std::clamp(unbounded, 0.0f, 255.0f));  // infinities give NaN
   for (int64_t i = 0; i < n; ++i) {
     const float q = std::nearbyint(v[i] / scale) + zero_point;
     a.out[0].as<uint8_t>()[i] = std::isnan(q) ? 0 : static_cast<uint8_t>(std::clamp(q, 0.0f, 255.0f));

@@ -21,7 +21,8 @@ class Random {
  public:
   explicit Random(const OpArgs& a) {
     if (a.attrs.has("seed")) {
-      engine_.seed(static_cast<uint32_t>(static_cast<int64_t>(std::clamp(a.attrs.f("seed"), -0x1p62, 0x1p62))));
+      const double seed = a.attrs.f("seed");
+      engine_.seed(std::isfinite(seed) ? static_cast<uint32_t>(static_cast<int64_t>(std::clamp(seed, -0x1p62, 0x1p62))) : 0);
       return;
     }
     const auto here = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(a.out[0].data)), now = static_cast<uint64_t>(now_ns());  // nodes of one moment differ by place
@@ -122,8 +123,9 @@ void reference_multinomial(const OpArgs& a) {
 Result<std::vector<ValueInfo>> infer_dropout(const OpCall& c) {
   MAINSPRING_TRY(const ValueInfo* x, need("Dropout", c, 0, "x"));
   if (!is_float(x->dtype)) return invalid("Dropout: x is {}, expected floats", name_of(x->dtype));
-  if (has(c, 2) && c.in[2].dtype != DType::boolean) return invalid("Dropout: training_mode is {}, expected bool", name_of(c.in[2].dtype));
-  if (const auto ratio = has(c, 1) ? numbers_of(c.in[1]) : std::nullopt; ratio && (ratio->size() != 1 || !(ratio->front() >= 0 && ratio->front() < 1)))
+  if (has(c, 1)) MAINSPRING_TRY_VOID(need_one("Dropout", c, 1, "ratio"));
+  if (has(c, 2)) MAINSPRING_TRY_VOID(need_one("Dropout", c, 2, "training_mode"));
+  if (const auto ratio = has(c, 1) ? numbers_of(c.in[1]) : std::nullopt; ratio && !(ratio->front() >= 0 && ratio->front() < 1))
     return invalid("Dropout: ratio is not one number in [0, 1)");
   std::vector<ValueInfo> all{x->ranked ? tensor_of(x->dtype, x->dims) : unranked(x->dtype)};
   if (c.n_out > 1) all.push_back(x->ranked ? tensor_of(DType::boolean, x->dims) : unranked(DType::boolean));

@@ -56,6 +56,7 @@ void load_run(DType t, const std::byte* data, int64_t first, int64_t stride, int
   if (t == DType::f16) return each([&](int64_t i) { return number<T>(f16_to_f32(element<uint16_t>(data, i))); });
   if (t == DType::bf16) return each([&](int64_t i) { return number<T>(bf16_to_f32(element<uint16_t>(data, i))); });
   if (is_small_float(t)) return each([&](int64_t i) { return number<T>(decode_small_float(t, element<uint8_t>(data, i))); });
+  if (!is_number(t)) return each([](int64_t) { return T(0); });
   with_type(t, [&]<class E>() {
     if constexpr (std::is_arithmetic_v<E>) each([&](int64_t i) { return number<T>(element<E>(data, i)); });
   });
@@ -96,6 +97,13 @@ std::pair<int64_t, uint64_t> range_of_int(DType t) {
     if constexpr (std::is_integral_v<E>) range = {static_cast<int64_t>(std::numeric_limits<E>::min()), static_cast<uint64_t>(std::numeric_limits<E>::max())};
   });
   return range;
+}
+
+Result<const ValueInfo*> need_one(const char* op, const OpCall& c, size_t i, const char* name) {
+  MAINSPRING_TRY(const ValueInfo* x, need(op, c, i, name));
+  if (!is_number(x->dtype) && x->dtype != DType::boolean) return invalid("{}: {} is {}, expected a number", op, name, name_of(x->dtype));
+  if (all_constant(*x) && product(x->dims, 0, x->dims.size()) != Dim(1)) return invalid("{}: {} has not one element", op, name);
+  return x;
 }
 
 struct BroadcastRows::Plan {

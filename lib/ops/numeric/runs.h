@@ -52,6 +52,9 @@ constexpr bool is_number(DType t) { return is_float(t) || is_int(t); }
 /// Least and largest value of an integer dtype or bool, as T holds it.
 std::pair<int64_t, uint64_t> range_of_int(DType t);
 
+/// Operand i is there and one number or bool, as far as is known. Errors: invalid_argument.
+Result<const ValueInfo*> need_one(const char* op, const OpCall& c, size_t i, const char* name);
+
 /// Rows of a tensor and of the operands that are broadcast to it. Neighbouring axes that all operands walk alike are one, so that rows are long.
 class BroadcastRows {
  public:

@@ -32,6 +32,7 @@ void reference_where(const OpArgs& a) {
 Result<std::vector<ValueInfo>> infer_trilu(const OpCall& c) {
   MAINSPRING_TRY(const ValueInfo* x, need("Trilu", c, 0, "x"));
   MAINSPRING_TRY_VOID(want_rank("Trilu", *x, "x", 2));
+  if (has(c, 1)) MAINSPRING_TRY_VOID(need_one("Trilu", c, 1, "k"));
   return one(x->ranked ? tensor_of(x->dtype, x->dims) : unranked(x->dtype));
 }
 

@@ -46,9 +46,9 @@ Result<std::vector<ValueInfo>> infer_update(const Optimiser& op, const OpCall& c
   if (c.in.size() < 2 + group || (c.in.size() - 2) % group != 0) return invalid("{}: got {} operands, expected 2 and {} for each tensor", op.name, c.in.size(), group);
   const size_t n = (c.in.size() - 2) / group;
   for (size_t i = 0; i < c.in.size(); ++i) {
-    MAINSPRING_TRY(const ValueInfo* x, need(op.name, c, i, "operand"));
+    MAINSPRING_TRY(const ValueInfo* x, i < 2 ? need_one(op.name, c, i, "operand") : need(op.name, c, i, "operand"));
     if (i >= 2 && all_constant(*x) && all_constant(c.in[2 + (i - 2) % n]) && x->dims != c.in[2 + (i - 2) % n].dims) return invalid("{}: extents of operand {} are not those of its tensor", op.name, i);
-    if (!is_number(x->dtype) || (i < 2 && all_constant(*x) && product(x->dims, 0, x->dims.size()) != Dim(1))) return invalid("{}: operand {} is not what it should be: numbers, and one of them before the tensors", op.name, i);
+    if (!is_number(x->dtype)) return invalid("{}: operand {} is {}, expected numbers", op.name, i, name_of(x->dtype));
   }
   std::vector<ValueInfo> all;
   for (size_t kind = 0; kind <= op.states; ++kind)

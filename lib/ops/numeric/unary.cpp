@@ -163,7 +163,7 @@ Result<std::vector<ValueInfo>> infer_clip(const OpCall& c) {
   for (size_t i = 1; i < c.in.size(); ++i) {
     if (!has(c, i)) continue;
     if (c.in[i].dtype != c.in[0].dtype) return invalid("Clip: bound {} is {}, expected {} as the input", i, name_of(c.in[i].dtype), name_of(c.in[0].dtype));
-    if (all_constant(c.in[i]) && product(c.in[i].dims, 0, c.in[i].dims.size()) != Dim(1)) return invalid("Clip: bound {} has not one element", i);
+    MAINSPRING_TRY_VOID(need_one("Clip", c, i, "bound"));
   }
   return elementwise::infer("Clip", OpCall{c.in.first(1), c.attrs, c.bodies, c.n_out}, is_number);
 }
