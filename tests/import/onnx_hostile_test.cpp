@@ -41,7 +41,8 @@ TEST(OnnxHostile, EveryByteOfEveryValue) {
     for (const unsigned char b : {0x00, 0x01, 0x0b, 0x7f, 0x80, 0xff}) {
       std::string wrong = bytes;
       wrong[at] = static_cast<char>(b);
-      if (auto file = read(wrong, kOwn)) EXPECT_TRUE(file->graph.verify()) << at << " " << int{b};
+      auto file = read(wrong, kOwn);
+      EXPECT_TRUE(!file || file->graph.verify()) << at << " " << int{b};
     }
 }
 
