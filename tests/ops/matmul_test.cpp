@@ -49,6 +49,8 @@ const OpCase kMatmul[] = {
     product("scaled", {rows({9, 30}), vec({30, 40}), vec({40}), rows({9, 40})}, {{"alpha", -2.5}}),
     product("relu", {rows({9, 30}), vec({30, 40}), vec({40})}, {{"act", std::string("relu")}}),
     product("gelu", {rows({9, 30}), vec({30, 40}), vec({40}), rows({9, 40})}, {{"act", std::string("gelu_erf")}}),
+    product("gelu, then a sum", {rows({9, 30}), vec({30, 40}), vec({40}), rows({9, 40})}, {{"act", std::string("gelu_erf")}, {"act_first", 1}}),
+    product("leaky", {rows({9, 30}), vec({30, 40})}, {{"act", std::string("leaky_relu")}}),
     product("clip", {rows({9, 30}), vec({30, 35})}, {{"act", std::string("clip")}, {"act_a", -0.5}, {"act_b", 1.5}}),
     product("no depth", {rows({3, 0}), rows({0, 4}), vec({4})}),
     product("no rows", {rows({0, 3}), vec({3, 4})}),
