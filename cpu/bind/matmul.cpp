@@ -143,14 +143,15 @@ void product_run(const void* params, const StepEnv& env, int64_t tile, int) {
     part.bias = late_bias || bias == nullptr ? nullptr : bias + from;
     part.start = late_add || add == nullptr ? nullptr : add + from;
     part.start_stride = p.add.row;
-    for (int64_t k = 0; k == 0 || k < p.k; k += depth) {
+    int64_t k = 0;
+    do {  // without depth too: the sums' beginning is the result
       GemmBlock step = part;
       step.w += k * g.w_stride;
       step.x = a + k;
       step.k = std::min(depth, p.k - k);
       if (k) step.start = part.y, step.start_stride = g.y_stride, step.bias = nullptr;
       (p.in_place ? p.kernel->fn->in_place : p.kernel->fn->panels)(step);
-    }
+    } while ((k += depth) < p.k);
   }
   finish_rows(p, y, late_bias ? bias : nullptr, late_add ? add : nullptr, rows, outputs);
 }
