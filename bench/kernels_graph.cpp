@@ -44,7 +44,12 @@ class Bound {
     Node node;
     node.op = c.op;
     node.attrs = c.attrs;
-    auto bound = cpu::binder_of(c.op)(BindRequest{.node = &node, .op = op, .in = in, .out = results}, isa);
+    BindRequest request;
+    request.node = &node;
+    request.op = op;
+    request.in = in;
+    request.out = results;
+    auto bound = cpu::binder_of(c.op)(request, isa);
     if (!bound) return;
     binding_ = *std::move(bound);
     std::vector<const std::byte*> packed;

@@ -1,4 +1,4 @@
-// The activation that a fused node ends with: attrs act (a name below, "" for none), act_a, act_b. In: attributes. Out: what kernels take.
+// The activation that a fused node ends with: attributes of ops/fused_act.h. In: attributes. Out: what kernels take.
 #pragma once
 
 #include <string_view>
@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "cpu/simd/activation.h"
 #include "mainspring/ext/graph.h"
+#include "ops/fused_act.h"
 
 namespace mainspring::inline v0::cpu {
 
@@ -15,10 +16,11 @@ inline constexpr std::string_view kActNames[] = {"",     "relu",     "clip", "le
 static_assert(std::size(kActNames) == static_cast<size_t>(ActId::count));
 
 inline Result<Activation> activation_of(std::string_view op, const Attrs& attrs) {
-  const std::string_view name = attrs.s("act");
-  for (size_t i = 0; i < std::size(kActNames); ++i)
-    if (kActNames[i] == name) return Activation{static_cast<ActId>(i), static_cast<float>(attrs.f("act_a")), static_cast<float>(attrs.f("act_b"))};
-  return unsupported("{}: no kernel for the activation '{}'", op, name);
+  const FusedAct* act = fused_act_of(attrs);
+  for (size_t i = 0; act != nullptr && i < std::size(kActNames); ++i)
+    if (kActNames[i] == act->name)
+      return Activation{static_cast<ActId>(i), static_cast<float>(attrs.f("act_a", act->a)), static_cast<float>(attrs.f("act_b", act->b))};
+  return unsupported("{}: no kernel for the activation '{}'", op, attrs.s("act"));
 }
 
 }  // namespace mainspring::inline v0::cpu

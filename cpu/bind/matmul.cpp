@@ -35,6 +35,7 @@ struct MatmulParams {
   int64_t m = 0, n = 0, k = 0, copies = 1;
   float alpha = 1;
   Activation act;
+  bool act_first = false;                ///< add comes after it
   const ElementwiseIsa* elementwise = nullptr;
   bool packed = false, in_place = false;  ///< b in panels that stand; b as it lies
   std::vector<int64_t> a_stack, b_stack;  ///< distinct matrices, by offset
@@ -102,9 +103,10 @@ void finish_rows(const MatmulParams& p, float* y, const float* bias, const float
     float* row = y + r * p.y.row;
     if (p.alpha != 1) p.elementwise->unary[static_cast<int>(UnaryOp::scale)]({row, row, outputs, p.alpha, 0});
     if (bias) (p.bias_one ? p.elementwise->binary_one[static_cast<int>(BinaryOp::add)] : binary)({row, bias, row, outputs});
-    if (add) binary({row, add + r * p.add.row, row, outputs});
+    if (add && !p.act_first) binary({row, add + r * p.add.row, row, outputs});
   }
   if (p.act.id != ActId::none) p.kernel->fn->activate({p.act, y, p.y.row, rows, outputs});
+  for (int64_t r = 0; add && p.act_first && r < rows; ++r) binary({y + r * p.y.row, add + r * p.add.row, y + r * p.y.row, outputs});
 }
 
 void product_run(const void* params, const StepEnv& env, int64_t tile, int) {
@@ -129,7 +131,7 @@ void product_run(const void* params, const StepEnv& env, int64_t tile, int) {
     g.panel_stride = p.panel_floats();
     g.w_stride = kGemmWidth;
   }
-  const bool late = p.alpha != 1, late_bias = late || p.bias_one;
+  const bool late_bias = p.alpha != 1 || p.bias_one, late_add = p.alpha != 1 || p.act_first;
   // Few rows, or all of k at once: every panel of the tile; else as many panels as stay in the level 1 cache with their sums.
   const bool whole = p.k <= kDepth + kDepth / 2 || rows <= p.kernel->row_tile;
   const int64_t depth = whole ? p.k : ceil_div(p.k, ceil_div(p.k, kDepth)), width = whole ? outputs : 4 * kGemmWidth;
@@ -139,18 +141,19 @@ void product_run(const void* params, const StepEnv& env, int64_t tile, int) {
     part.y = y + from;
     part.outputs = std::min(width, outputs - from);
     part.bias = late_bias || bias == nullptr ? nullptr : bias + from;
-    part.start = late || add == nullptr ? nullptr : add + from;
+    part.start = late_add || add == nullptr ? nullptr : add + from;
     part.start_stride = p.add.row;
-    for (int64_t k = 0; k == 0 || k < p.k; k += depth) {
+    int64_t k = 0;
+    do {  // without depth too: the sums' beginning is the result
       GemmBlock step = part;
       step.w += k * g.w_stride;
       step.x = a + k;
       step.k = std::min(depth, p.k - k);
       if (k) step.start = part.y, step.start_stride = g.y_stride, step.bias = nullptr;
       (p.in_place ? p.kernel->fn->in_place : p.kernel->fn->panels)(step);
-    }
+    } while ((k += depth) < p.k);
   }
-  finish_rows(p, y, late_bias ? bias : nullptr, late ? add : nullptr, rows, outputs);
+  finish_rows(p, y, late_bias ? bias : nullptr, late_add ? add : nullptr, rows, outputs);
 }
 
 std::vector<Step> matmul_finish(const KernelBinding& self, std::span<const std::byte* const> packed, Ref scratch) {
@@ -270,6 +273,7 @@ Result<KernelBinding> bind_matmul(const BindRequest& q, IsaSet isa) {
   auto params = std::make_shared<MatmulParams>();
   MatmulParams& p = *params;
   MAINSPRING_TRY(p.act, activation_of("matmul", attrs));
+  p.act_first = p.act.id != ActId::none && attrs.i("act_first") != 0;
   p.kernel = &select_gemm(isa);
   p.elementwise = select_elementwise(isa).fn;
   p.alpha = static_cast<float>(attrs.f("alpha", 1));

@@ -166,6 +166,65 @@ TEST(Gemm, every_16_bit_weight_is_worth_what_its_format_says) {
   }
 }
 
+// The same sums as a GemmArgs call makes, from panels and from a matrix as it lies, cut along k anywhere; and sums that begin with something.
+TEST(Gemm, blocks_are_the_same_sums) {
+  for (const GemmKernel* kernel : kernels())
+    for (const Problem& p : {Problem{1, 1, 1, DType::f32, false}, {1, 100, 70, DType::f32, false}, {7, 16, 9, DType::f32, false}, {29, 83, 145, DType::f32, false}}) {
+      SCOPED_TRACE(describe(*kernel, p));
+      const int64_t panels = gemm_panel_count(p.outputs), panel = p.k * kGemmWidth, stride = p.outputs + 3;
+      const kernel_test::Tensor x = kernel_test::floats({p.rows, p.k}, 7, 1, true, 3), w = kernel_test::floats({p.outputs, p.k}, 11, 1, false);
+      const kernel_test::Tensor begin = kernel_test::floats({p.rows, p.outputs}, 17, 1, true, 1), bias = kernel_test::vector_of({p.outputs}, 13);
+      Guarded made(static_cast<size_t>(panels * panel) * 4), columns(static_cast<size_t>(panels * panel) * 4), lying(static_cast<size_t>(p.k * stride - 3) * 4);
+      auto* matrix = reinterpret_cast<float*>(lying.data());
+      for (int64_t i = 0; i < p.k; ++i)
+        for (int64_t o = 0; o < p.outputs; ++o) matrix[i * stride + o] = w.at<float>(o)[i];
+      for (int64_t i = 0; i < panels; ++i)
+        gemm_panel_of_rows(*kernel, w.at<float>(i * 16), w.stride(), std::min<int64_t>(16, p.outputs - i * 16), p.k, reinterpret_cast<float*>(made.data()) + i * panel);
+      gemm_panels_of_columns(matrix, stride, p.outputs, p.k, panel, reinterpret_cast<float*>(columns.data()));
+      EXPECT_EQ(0, std::memcmp(made.data(), columns.data(), made.size()));
+      EXPECT_TRUE(made.intact() && columns.intact() && lying.intact());
+      kernel_test::Tensor want = kernel_test::output({p.rows, p.outputs}, DType::f32, 5), got = want;
+      want.allocate();
+      got.allocate();
+      kernel->run(DType::f32)({made.data(), x.at<float>(0), x.stride(), want.at<float>(0), want.stride(), nullptr, p.k, p.rows, panels, p.outputs});
+      for (const bool in_place : {false, true})
+        for (const int64_t depth : {p.k, (p.k + 2) / 3}) {
+          for (int64_t k = 0; k < p.k; k += depth) {
+            GemmBlock g{};
+            g.w = in_place ? matrix + k * stride : reinterpret_cast<const float*>(made.data()) + k * kGemmWidth;
+            g.panel_stride = in_place ? kGemmWidth : panel;
+            g.w_stride = in_place ? stride : kGemmWidth;
+            g.x = x.at<float>(0) + k;
+            g.x_stride = x.stride();
+            g.y = got.at<float>(0);
+            g.y_stride = got.stride();
+            g.start = k ? g.y : nullptr;
+            g.start_stride = got.stride();
+            g.k = std::min(depth, p.k - k);
+            g.rows = p.rows;
+            g.outputs = p.outputs;
+            (in_place ? kernel->fn->in_place : kernel->fn->panels)(g);
+          }
+          EXPECT_TRUE(same(got, want)) << (in_place ? "in place" : "panels") << ", " << depth << " k at a time";
+          EXPECT_TRUE(got.memory->intact());
+        }
+      GemmBlock g{};
+      g.w = matrix;
+      g.panel_stride = kGemmWidth;
+      g.w_stride = stride;
+      g.y = got.at<float>(0);
+      g.y_stride = got.stride();
+      g.start = begin.at<float>(0);
+      g.start_stride = begin.stride();
+      g.bias = bias.at<float>(0);
+      g.rows = p.rows;
+      g.outputs = p.outputs;
+      kernel->fn->in_place(g);  // no depth: the beginning alone
+      for (int64_t r = 0; r < p.rows; ++r)
+        for (int64_t o = 0; o < p.outputs; ++o) EXPECT_EQ(got.at<float>(r)[o], begin.at<float>(r)[o] + bias.at<float>(0)[o]);
+    }
+}
+
 TEST(Gemm, no_rows_is_no_work) {
   GemmRun run(*kernels().front(), {1, 16, 8, DType::f32, false});
   const kernel_test::Tensor y = run.result();

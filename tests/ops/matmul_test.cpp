@@ -49,6 +49,8 @@ const OpCase kMatmul[] = {
     product("scaled", {rows({9, 30}), vec({30, 40}), vec({40}), rows({9, 40})}, {{"alpha", -2.5}}),
     product("relu", {rows({9, 30}), vec({30, 40}), vec({40})}, {{"act", std::string("relu")}}),
     product("gelu", {rows({9, 30}), vec({30, 40}), vec({40}), rows({9, 40})}, {{"act", std::string("gelu_erf")}}),
+    product("gelu, then a sum", {rows({9, 30}), vec({30, 40}), vec({40}), rows({9, 40})}, {{"act", std::string("gelu_erf")}, {"act_first", 1}}),
+    product("leaky", {rows({9, 30}), vec({30, 40})}, {{"act", std::string("leaky_relu")}}),
     product("clip", {rows({9, 30}), vec({30, 35})}, {{"act", std::string("clip")}, {"act_a", -0.5}, {"act_b", 1.5}}),
     product("no depth", {rows({3, 0}), rows({0, 4}), vec({4})}),
     product("no rows", {rows({0, 3}), vec({3, 4})}),
@@ -58,7 +60,8 @@ const OpCase kMatmul[] = {
 MAINSPRING_OP_TEST(OpMatmul, kMatmul);
 
 TEST(OpMatmul, multiplies_and_adds) {
-  const auto y = run_reference("matmul", {data_of({2, 2}, {1.f, 2.f, 3.f, 4.f}), data_of({2, 2}, {5.f, 6.f, 7.f, 8.f}), data_of({2}, {1.f, -100.f}), data_of({1, 2}, {0.5f, 0.f})},
+  using Floats = std::vector<float>;
+  const auto y = run_reference("matmul", {data_of({2, 2}, Floats{1, 2, 3, 4}), data_of({2, 2}, Floats{5, 6, 7, 8}), data_of({2}, Floats{1, -100}), data_of({1, 2}, Floats{0.5f, 0})},
                                {{"alpha", 2.0}, {"act", std::string("relu")}});
   EXPECT_EQ(y[0].floats(), (std::vector<float>{39.5f, 0.f, 87.5f, 0.f}));
 }

@@ -1,6 +1,6 @@
 // matmul(a […, m, k], b […, k, n], bias? [n], add? […, m, n]) -> […, m, n]          what passes make of MatMul, Gemm, FusedMatMul and what follows them
 //   y = act(alpha * a b + bias + add): extents before the last two of a and b broadcast; bias and add broadcast to y, bias along all but the last axis
-//   attrs trans_a, trans_b (0): the last two extents of that operand are swapped; alpha (1); act, act_a, act_b: see ops/fused_act.h
+//   attrs trans_a, trans_b (0): the last two extents of that operand are swapped; alpha (1); act, act_a, act_b, act_first: see ops/fused_act.h
 #include <vector>
 
 #include "ops/fused_act.h"
@@ -70,6 +70,7 @@ void reference(const OpArgs& args) {
   const std::vector<int64_t> sa = s(a, trans_a), sb = s(b, trans_b), s_bias = s(args.in[2], false), s_add = s(args.in[3], false);
   const int64_t k = a.shape[a.shape.rank() - (trans_a ? 2 : 1)];
   const FusedAct& act = *fused_act_of(args.attrs);
+  const bool act_first = args.attrs.i("act_first") != 0;
   const double alpha = args.attrs.f("alpha", 1), act_a = args.attrs.f("act_a", act.a), act_b = args.attrs.f("act_b", act.b);
   for_each_index(y.shape, [&](const std::vector<int64_t>& index) {
     const float* pa = a.as<float>() + offset_of(index, sa) - index[rank - 1] * sa[rank - 1];
@@ -78,8 +79,9 @@ void reference(const OpArgs& args) {
     for (int64_t i = 0; i < k; ++i) sum += static_cast<double>(pa[i * sa[rank - 1]]) * static_cast<double>(pb[i * sb[rank - 2]]);
     sum *= alpha;
     if (args.in[2]) sum += static_cast<double>(args.in[2].as<float>()[offset_of(index, s_bias)]);
-    if (args.in[3]) sum += static_cast<double>(args.in[3].as<float>()[offset_of(index, s_add)]);
-    y.as<float>()[offset_of(index, sy)] = static_cast<float>(act.apply(sum, act_a, act_b));
+    const double add = args.in[3] ? static_cast<double>(args.in[3].as<float>()[offset_of(index, s_add)]) : 0;
+    sum = act_first ? act.apply(sum, act_a, act_b) + add : act.apply(sum + add, act_a, act_b);
+    y.as<float>()[offset_of(index, sy)] = static_cast<float>(sum);
   });
 }
 
