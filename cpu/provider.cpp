@@ -7,6 +7,7 @@
 #include "core/context_impl.h"
 #include "core/error.h"
 #include "cpu/bind/bind.h"
+#include "cpu/bind/tensor_binders.h"
 #include "cpu/binding.h"
 #include "cpu/executor.h"
 

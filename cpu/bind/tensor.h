@@ -1,7 +1,9 @@
 // What binders of tensor operators share: operands are dense and row-major, extents are constants (a plan is made for each set of input shapes).
 #pragma once
 
+#include <algorithm>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "cpu/binding.h"

@@ -160,12 +160,14 @@ inline Vec sin_quarter(Vec x, float quarter) {
   return select(less(zero(), odd - set1(1.5f)), y * set1(-1.0f), select(less(k, zero()), y * set1(-1.0f), y));
 }
 inline Vec sin(Vec x) {
-  if (reduce_max(abs(x)) > 8192.0f) return by_lane(x, x, [](float v, float) { return __builtin_sinf(v); });
-  return select(equal(x, zero()), x, sin_quarter(x, 0));
+  const Vec y = select(equal(x, zero()), x, sin_quarter(x, 0));
+  if (!(reduce_max(select(equal(x, x), abs(x), zero())) > 8192.0f)) return y;
+  return by_lane(x, y, [](float v, float short_form) { return __builtin_fabsf(v) > 8192.0f ? __builtin_sinf(v) : short_form; });
 }
 inline Vec cos(Vec x) {
-  if (reduce_max(abs(x)) > 8192.0f) return by_lane(x, x, [](float v, float) { return __builtin_cosf(v); });
-  return sin_quarter(x, 1);
+  const Vec y = sin_quarter(x, 1);
+  if (!(reduce_max(select(equal(x, x), abs(x), zero())) > 8192.0f)) return y;
+  return by_lane(x, y, [](float v, float short_form) { return __builtin_fabsf(v) > 8192.0f ? __builtin_cosf(v) : short_form; });
 }
 
 /// <= 3 ulp. Brought to |t| <= tan(pi / 8) by (a - 1) / (a + 1) and -1 / a.

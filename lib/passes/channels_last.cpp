@@ -177,7 +177,7 @@ Result<bool> ChannelsLast::conv(const Node& n) {
   return true;
 }
 
-/// GlobalAveragePool and GlobalMaxPool are reductions.
+/// GlobalAveragePool and GlobalMaxPool are reductions, the others `pool`.
 Result<bool> ChannelsLast::pool(const Node& n) {
   if (!r.is_f32(n.in[0]) || rank(n.in[0]) < 3 || !has_last(n.in[0]) || n.out.size() != 1) return false;
   if (n.op == "GlobalAveragePool" || n.op == "GlobalMaxPool") {
@@ -188,7 +188,17 @@ Result<bool> ChannelsLast::pool(const Node& n) {
     set_last(n.out[0], y);
     return true;
   }
-  return false;
+  const auto kernel = n.attrs.is("kernel_shape");
+  Attrs attrs{{"kind", std::string(n.op == "MaxPool" ? "max" : "average")},
+              {"kernel", Ints(kernel.begin(), kernel.end())},
+              {"ceil_mode", n.attrs.i("ceil_mode")},
+              {"count_include_pad", n.attrs.i("count_include_pad")}};
+  const Dims &x = dims(n.in[0]), &y = dims(n.out[0]);
+  if (kernel.size() + 2 != x.size() || y.size() != x.size() || x.size() > 5 || !constant(x) || !constant(y)) return false;
+  if (!explicit_pads(n, x, y, Ints(kernel.begin(), kernel.end()), false, attrs)) return false;
+  MAINSPRING_TRY(const ValueId v, r.add("pool", n.name, {last[static_cast<size_t>(n.in[0])]}, std::move(attrs)));
+  set_last(n.out[0], v);
+  return true;
 }
 
 /// One element depends on those at the same place.
