@@ -53,7 +53,9 @@ TEST(Int8Fused, conv_is_its_nodes) {
 
 TEST(Int8Fused, inference_refuses) {
   const auto refused = [](const char* op, Dims x, Dims w, Dims scale) {
-    const std::vector<ValueInfo> in{{DType::f32, std::move(x)}, {DType::i8, std::move(w)}, {DType::f32, std::move(scale)}, {.present = false}, {.present = false}};
+    ValueInfo none;
+    none.present = false;
+    const std::vector<ValueInfo> in{{DType::f32, std::move(x)}, {DType::i8, std::move(w)}, {DType::f32, std::move(scale)}, none, none};
     return !find_op(op)->infer(OpCall{in, {}});
   };
   EXPECT_FALSE(refused("int8_linear", {3, 4}, {4, 5}, {5}));

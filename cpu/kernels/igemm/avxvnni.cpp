@@ -7,20 +7,13 @@
 namespace mainspring::inline v0 {
 namespace {
 
-#if defined(MAINSPRING_EMULATE_ISA)
 MAINSPRING_INLINE __m256i dot(__m256i sum, __m256i u, __m256i s) {
-  alignas(32) int32_t c[8];
-  alignas(32) uint8_t a[32];
-  alignas(32) int8_t b[32];
-  _mm256_store_si256(reinterpret_cast<__m256i*>(c), sum);
-  _mm256_store_si256(reinterpret_cast<__m256i*>(a), u);
-  _mm256_store_si256(reinterpret_cast<__m256i*>(b), s);
-  for (int i = 0; i < 32; ++i) c[i / 4] += a[i] * b[i];
-  return _mm256_load_si256(reinterpret_cast<const __m256i*>(c));
-}
+#if defined(MAINSPRING_EMULATE_ISA)
+  return _mm256_dpbusd_epi32(sum, u, s);  // SIMDe knows the EVEX form of the same instruction
 #else
-MAINSPRING_INLINE __m256i dot(__m256i sum, __m256i u, __m256i s) { return _mm256_dpbusd_avx_epi32(sum, u, s); }
+  return _mm256_dpbusd_avx_epi32(sum, u, s);
 #endif
+}
 
 struct Panels256 {
   struct Sums {
