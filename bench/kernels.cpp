@@ -88,6 +88,7 @@ int main(int count, char** arguments) {
   benchmark::AddCustomContext("read_bytes_per_s", fmt::format("{:.0f}", bench::read_bytes_per_s()));
   bench::register_qgemm();
   bench::register_gemm();
+  bench::register_conv();
   bench::register_attention();
   bench::register_rows();
   bench::register_scan();
