@@ -89,6 +89,7 @@ int main(int count, char** arguments) {
   bench::register_qgemm();
   bench::register_gemm();
   bench::register_graph();
+  bench::register_conv();
   bench::register_attention();
   bench::register_rows();
   bench::register_scan();

@@ -13,6 +13,7 @@ namespace bench {
 
 // One function a family: registers family/isa/format/shape for every line of its kernels.inc that this machine can run.
 void register_attention();
+void register_conv();
 void register_gemm();
 void register_graph();  // matmul, attend
 void register_qgemm();

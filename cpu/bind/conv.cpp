@@ -14,12 +14,7 @@ namespace {
 
 struct ConvParams {
   ConvPlan plan;
-  const ConvIsa* fn = nullptr;
-  const float* w = nullptr;
-  Ref x, y, bias, add;
-  ConvAct act = ConvAct::clip;
-  float a = 0, b = 0;
-  bool act_first = false;
+  ConvIo io;
 };
 
 /// A tile's place, and its lists in the worker's scratch.
@@ -43,9 +38,9 @@ struct Tile {
     const auto& a = shape().axis;
     return (((l[0].first + d * l[0].step) * a[1].out + l[1].first + r * l[1].step) * a[2].out + l[2].first + q * l[2].step) * shape().oc;
   }
-  void begin_row(int64_t r, int64_t q, int64_t n, const float* from) {
-    const int64_t at = output_at(r, q);
-    list[n_rows++] = {from, y + at, add != nullptr ? add + at : nullptr, taps + n_taps, 0, n};
+  void begin_row(int64_t r, int64_t q, int64_t n, const float* from, int64_t channel = 0) {
+    const int64_t at = output_at(r, q) + channel;
+    list[n_rows++] = {from + channel, y + at, add != nullptr ? add + at : nullptr, taps + n_taps, 0, n};
   }
   void tap(int64_t at, int64_t w) {
     taps[n_taps++] = {at, w};
@@ -109,19 +104,23 @@ void run_dense(Tile& t, ConvArgs& a) {
     });
   }
   a.n_rows = t.n_rows;
+  if (t.p.plan.thin) {
+    a.w = t.p.io.w, a.w_step = t.p.plan.thin_step(), a.outputs = s.oc;
+    return t.p.io.fn->thin(a);
+  }
   a.w_step = t.p.plan.panel_floats();
   const int64_t outputs = s.group_out(), output = t.panel * kConvWidth;
   a.outputs = std::min(t.panels * kConvWidth, outputs - output);
   const float* bias = a.bias;
   for (int64_t g = t.group; g < t.group + t.groups; ++g) {
     const int64_t out = g * outputs + output;
-    a.w = t.p.w + (g * t.p.plan.panels() + t.panel) * a.w_step;
+    a.w = t.p.io.w + (g * t.p.plan.panels() + t.panel) * a.w_step;
     a.bias = bias != nullptr ? bias + out : nullptr;
     for (ConvRow* row = t.list; row < t.list + t.n_rows; ++row) {
       const int64_t moved_in = g == t.group ? 0 : s.group_in(), moved_out = g == t.group ? out : outputs;
       row->x += moved_in, row->y += moved_out, row->add += row->add != nullptr ? moved_out : 0;
     }
-    t.p.fn->dense(a);
+    t.p.io.fn->dense(a);
   }
 }
 
@@ -133,12 +132,14 @@ void run_depthwise(Tile& t, ConvArgs& a) {
   a.x_step = line.in_step * s.c;
   a.depth = 1;
   a.w_step = t.p.plan.channels();
-  a.outputs = s.c;
-  a.w = t.p.w;
+  const int64_t output = t.panel * kConvWidth;
+  a.outputs = std::min(t.panels * kConvWidth, s.c - output);
+  a.w = t.p.io.w + output;
+  a.bias += a.bias != nullptr ? output : 0;
   for (int64_t r = t.row; r < t.row + t.rows; ++r)
     for (int64_t q = t.pixel, n; q < last; q += n) {
       for (n = 1; q + n < last && whole(q) && whole(q + n);) ++n;
-      t.begin_row(r, q, n, t.x);
+      t.begin_row(r, q, n, t.x, output);
       t.for_input_rows(r, [&](int64_t input, int64_t w) {
         for (size_t j = 0; j < line.at.size(); ++j) {
           const int64_t i = q * line.in_step + line.at[j];
@@ -147,7 +148,7 @@ void run_depthwise(Tile& t, ConvArgs& a) {
       });
     }
   a.n_rows = t.n_rows;
-  t.p.fn->depthwise(a);
+  t.p.io.fn->depthwise(a);
 }
 
 void conv_run(const void* params, const StepEnv& env, int64_t tile, int worker) {
@@ -176,9 +177,9 @@ void conv_run(const void* params, const StepEnv& env, int64_t tile, int worker) 
          0,
          group_tile * part->groups,
          0,
-         floats(p.x, p.plan.x_batch),
-         floats(p.y, p.plan.y_batch),
-         floats(p.add, p.plan.add_batch),
+         floats(p.io.x, p.io.x_batch),
+         floats(p.io.y, p.io.y_batch),
+         floats(p.io.add, p.io.add_batch),
          reinterpret_cast<ConvRow*>(take(p.plan.most_rows * static_cast<int64_t>(sizeof(ConvRow)))),
          reinterpret_cast<ConvTap*>(take(p.plan.most_taps * static_cast<int64_t>(sizeof(ConvTap)))),
          reinterpret_cast<int64_t*>(take((p.plan.input_floats > 0 ? p.plan.most_inputs : 0) * 8)),
@@ -187,12 +188,10 @@ void conv_run(const void* params, const StepEnv& env, int64_t tile, int worker) 
   t.rows = std::min(part->rows, part->line[1].count - t.row);
   t.pixels = std::min(part->pixels, part->line[2].count - t.pixel);
   t.panels = std::min(part->panels, p.plan.panels() - t.panel);
-  t.groups = std::min(part->groups, p.plan.shape.group - t.group);
-  ConvArgs a{};
+  t.groups = std::min(part->groups, p.plan.groups() - t.group);
+  ConvArgs a = p.io.args(env);
   a.rows = t.list;
-  a.bias = p.bias ? reinterpret_cast<const float*>(env.at(p.bias)) : nullptr;
   a.y_step = part->line[2].step * p.plan.shape.oc;
-  a.act = p.act, a.act_first = p.act_first, a.a = p.a, a.b = p.b;
   (p.plan.depthwise ? run_depthwise : run_dense)(t, a);
 }
 
@@ -233,26 +232,29 @@ Result<KernelBinding> bind(const BindRequest& q, IsaSet isa, bool transposed) {
   const FusedAct* act = fused_act_of(q.node->attrs);
   if (act == nullptr || act_of(act->name) == ConvAct::count) return unsupported("{}: no kernel for this activation", op);
   const ConvKernel& kernel = select_conv(isa);
-  ConvParams p;
+  ConvIo io;
+  io.fn = kernel.fn;
+  io.x = x.ref, io.y = y.ref, io.bias = bias.ref, io.add = add.ref;
+  io.x_batch = x.row_stride, io.y_batch = y.row_stride, io.add_batch = add.row_stride;
+  io.act = act_of(act->name);
+  io.act_first = q.node->attrs.i("act_first") != 0;
+  io.a = static_cast<float>(act->name == "clip" || io.act != ConvAct::clip ? q.node->attrs.f("act_a", act->a) : act->a);
+  io.b = static_cast<float>(act->name == "clip" || io.act != ConvAct::clip ? q.node->attrs.f("act_b", act->b) : act->b);
+  if (act->name.empty()) io.a = -static_cast<float>(kNoBound), io.b = static_cast<float>(kNoBound);
+  int64_t batch = x.dims[0].times;
   const bool dense_batch = x.row_stride == image_floats(x) && y.row_stride == image_floats(y) && (!add || add.row_stride == image_floats(add));
-  p.plan = plan_conv(shape, x.dims[0].times, dense_batch, kernel, q.workers);
-  p.plan.x_batch = x.row_stride, p.plan.y_batch = y.row_stride, p.plan.add_batch = add.row_stride;
-  p.fn = kernel.fn;
-  p.x = x.ref, p.y = y.ref, p.bias = bias.ref, p.add = add.ref;
-  p.act = act_of(act->name);
-  if (act->name.empty()) p.a = -static_cast<float>(kNoBound), p.b = static_cast<float>(kNoBound);
-  else p.a = static_cast<float>(q.node->attrs.f("act_a", act->a)), p.b = static_cast<float>(q.node->attrs.f("act_b", act->b));
-  if (act->name == "relu") p.a = 0, p.b = static_cast<float>(kNoBound);
-  p.act_first = q.node->attrs.i("act_first") != 0;
+  const ConvShape simple = simplified(shape, &batch, dense_batch);
+  if (!q.exact && batch > 0 && winograd_pays(simple)) return bind_winograd(io, simple, batch, kernel, q.workers);
+  ConvParams p{plan_conv(simple, batch, kernel, q.workers), io};
   KernelBinding b;
-  b.kernel = p.plan.depthwise ? fmt::format("conv.{} depthwise", kernel.name) : fmt::format("conv.{} {}x{}", kernel.name, kernel.pixel_tile, kConvWidth);
+  b.kernel = p.plan.depthwise || p.plan.thin ? fmt::format("conv.{} {}", kernel.name, p.plan.thin ? "thin" : "depthwise") : fmt::format("conv.{} {}x{}", kernel.name, kernel.pixel_tile, kConvWidth);
   b.packings.push_back(conv_packing(p.plan));
   b.bytes_read = static_cast<int64_t>(b.packings[0].bytes);
   b.worker_scratch_bytes = p.plan.scratch_bytes();
   b.ops_per_row = 2 * p.plan.products();
   b.finish = [](const KernelBinding& self, std::span<const std::byte* const> packed, Ref) {
     auto* all = static_cast<ConvParams*>(self.params.get());
-    all->w = reinterpret_cast<const float*>(packed[0]);
+    all->io.w = reinterpret_cast<const float*>(packed[0]);
     return std::vector<Step>{Step{conv_run, conv_tiles, all}};
   };
   b.params = std::make_shared<ConvParams>(std::move(p));

@@ -14,6 +14,24 @@
 
 namespace mainspring::inline v0::cpu {
 
+/// Operands and the end of a node, as steps keep them.
+struct ConvIo {
+  const ConvIsa* fn = nullptr;
+  const float* w = nullptr;  ///< packed
+  Ref x, y, bias, add;
+  int64_t x_batch = 0, y_batch = 0, add_batch = 0;  ///< floats from image to image
+  ConvAct act = ConvAct::clip;
+  float a = 0, b = 0;
+  bool act_first = false;
+  /// Arguments with bias and activation set.
+  ConvArgs args(const StepEnv& env) const {
+    ConvArgs c{};
+    c.bias = bias ? reinterpret_cast<const float*>(env.at(bias)) : nullptr;
+    c.act = act, c.act_first = act_first, c.a = a, c.b = b;
+    return c;
+  }
+};
+
 /// Outputs first + i * step, i < count, of one axis; tap j (tap[j] of the weights) of output i reads input i * in_step + at[j]. `at` ascends.
 struct ConvLine {
   int64_t first = 0, step = 1, count = 1, in_step = 1;
@@ -36,24 +54,31 @@ struct ConvPart {
 /// Everything that tiles need but addresses.
 struct ConvPlan {
   ConvShape shape;     ///< axes that do nothing come first
-  bool depthwise = false;
+  bool depthwise = false, thin = false;
   int64_t batch = 1;
-  int64_t x_batch = 0, y_batch = 0, add_batch = 0;  ///< floats from image to image
   std::vector<ConvPart> parts;
-  int64_t panels() const { return conv_panels(shape.group_out()); }  ///< of one group
+  int64_t groups() const { return depthwise ? 1 : shape.group; }
+  int64_t panels() const { return conv_panels(depthwise ? shape.c : shape.group_out()); }  ///< of one group
   int64_t panel_rows() const { return shape.taps() * shape.group_in(); }
   int64_t panel_floats() const { return panel_rows() * kConvWidth; }
-  int64_t channels() const { return conv_panels(shape.c) * kConvWidth; }  ///< depthwise: floats of a row of weights
-  int64_t weight_floats() const { return depthwise ? panel_rows() * channels() : shape.group * panels() * panel_floats(); }
+  int64_t channels() const { return panels() * kConvWidth; }  ///< depthwise: floats of a row of weights
+  int64_t thin_step() const { return (panel_rows() + kConvWidth - 1) / kConvWidth * kConvWidth + kConvWidth; }  ///< floats of an output's weights
+  int64_t weight_floats() const { return thin ? shape.oc * thin_step() : depthwise ? panel_rows() * channels() : groups() * panels() * panel_floats(); }
   int64_t products() const;  ///< multiply-adds of one image
   // What a tile has in its worker's scratch.
   int64_t most_rows = 0, most_taps = 0, most_inputs = 0, input_floats = 0;
   size_t scratch_bytes() const;
 };
 
-/// Cuts the work for `workers`. `dense_batch`: images follow each other without gaps.
-ConvPlan plan_conv(const ConvShape& shape, int64_t batch, bool dense_batch, const ConvKernel& kernel, int workers);
+/// Axes that do nothing go to the front; 1×1 of stride 1 is one long row, of all images where they follow each other without gaps.
+ConvShape simplified(const ConvShape& shape, int64_t* batch, bool dense_batch);
+/// Cuts the work of a simplified shape for `workers`.
+ConvPlan plan_conv(const ConvShape& shape, int64_t batch, const ConvKernel& kernel, int workers);
 /// Weights of operand 1 in the order in which the kernel takes them.
 Packing conv_packing(const ConvPlan& plan);
+
+/// conv_winograd.cpp, of a simplified shape.
+bool winograd_pays(const ConvShape& shape);
+KernelBinding bind_winograd(const ConvIo& io, const ConvShape& shape, int64_t batch, const ConvKernel& kernel, int workers);
 
 }  // namespace mainspring::inline v0::cpu

@@ -33,29 +33,20 @@ std::vector<ConvLine> lines_of(const ConvAxis& a, bool transposed) {
 
 bool idle(const ConvAxis& a) { return a.in == 1 && a.out == 1 && a.k == 1 && a.pad == 0; }
 
-/// Axes that do nothing go to the front; 1×1 is one long row.
-void simplify(ConvPlan& p, bool dense_batch) {
-  ConvShape& s = p.shape;
-  std::stable_sort(s.axis.begin(), s.axis.end(), [](const ConvAxis& a, const ConvAxis& b) { return idle(a) && !idle(b); });
-  const bool pointwise = std::all_of(s.axis.begin(), s.axis.end(), [](const ConvAxis& a) { return a.k == 1 && a.stride == 1 && a.pad == 0 && a.in == a.out; });
-  if (!pointwise) return;
-  int64_t pixels = s.axis[0].in * s.axis[1].in * s.axis[2].in;
-  if (dense_batch) pixels *= p.batch, p.batch = 1;
-  s.axis = {};
-  s.axis[2].in = s.axis[2].out = pixels;
-}
-
 /// The size of the fewest pieces of at most `most` of `all`, as even as they go.
 int64_t even(int64_t all, int64_t most) { return ceil_div(all, ceil_div(all, std::clamp<int64_t>(most, 1, all))); }
 
-/// How large the tiles of a part are, when a pixel of one panel (depthwise: of all channels) takes `ns`.
+/// How large the tiles of a part are, when a pixel of one panel takes `ns`.
 void cut(const ConvPlan& p, ConvPart& part, const ConvKernel& kernel, double ns, double total_ns, int workers) {
   const double want = std::clamp(total_ns / (8.0 * workers), kLeastNs, kTileNs);
-  const int64_t row = part.line[2].count, rows = part.line[1].count, all = p.depthwise ? 1 : p.panels();
+  const int64_t row = part.line[2].count, rows = part.line[1].count, all = p.panels();
   const auto pairs = [all](int64_t most) { return std::min(all, (even(all, std::max<int64_t>(2, most)) + 1) & ~int64_t{1}); };
   part.panels = all;
-  part.groups = p.depthwise ? 1 : p.shape.group;
-  if (!p.depthwise) {
+  part.groups = p.groups();
+  if (p.depthwise) {
+    // Rows of inputs are read again for each row of the kernel: many rows of few channels.
+    part.panels = even(all, static_cast<int64_t>(want / (ns * static_cast<double>(row * std::min(rows, 4 * part.line[1].reach())))));
+  } else {
     const int64_t bytes = std::max<int64_t>(1, part.taps()) * p.shape.group_in() * kConvWidth * 4;
     if (all * bytes > 2 * kPanelBytes) part.panels = pairs(kPanelBytes / bytes);
     // At least so many pixels that a panel's way from memory pays; before fewer: fewer groups, fewer panels.
@@ -69,7 +60,7 @@ void cut(const ConvPlan& p, ConvPart& part, const ConvKernel& kernel, double ns,
   part.row_tiles = ceil_div(rows, part.rows) * part.line[0].count * p.batch;
   part.pixel_tiles = ceil_div(row, part.pixels);
   part.panel_tiles = ceil_div(all, part.panels);
-  part.group_tiles = p.depthwise ? 1 : ceil_div(p.shape.group, part.groups);
+  part.group_tiles = ceil_div(p.groups(), part.groups);
 }
 
 /// Depthwise: pixels of a row that padding cuts taps from, each a row of its own.
@@ -119,6 +110,14 @@ void pack_piece(const void* user, const std::byte* source, int64_t piece, std::b
     });
     return;
   }
+  if (p.thin) {
+    std::fill(out, out + p.weight_floats(), 0.0f);
+    for_taps(p, [&](int64_t row, int64_t tap) {
+      for (int64_t o = 0; o < s.oc; ++o)
+        for (int64_t c = 0; c < s.c; ++c) out[o * p.thin_step() + row + c] = w[s.weight(0, o, c, tap)];
+    });
+    return;
+  }
   const int64_t g = piece / p.panels(), first = piece % p.panels() * kConvWidth;
   out += piece * p.panel_floats();
   for_taps(p, [&](int64_t row, int64_t tap) {
@@ -142,13 +141,25 @@ int64_t ConvPlan::products() const {
   return n * shape.oc * shape.group_in();
 }
 
-ConvPlan plan_conv(const ConvShape& shape, int64_t batch, bool dense_batch, const ConvKernel& kernel, int workers) {
+ConvShape simplified(const ConvShape& shape, int64_t* batch, bool dense_batch) {
+  ConvShape s = shape;
+  std::stable_sort(s.axis.begin(), s.axis.end(), [](const ConvAxis& a, const ConvAxis& b) { return idle(a) && !idle(b); });
+  const bool pointwise = std::all_of(s.axis.begin(), s.axis.end(), [](const ConvAxis& a) { return a.k == 1 && a.stride == 1 && a.pad == 0 && a.in == a.out; });
+  if (!pointwise || *batch == 0) return s;
+  int64_t pixels = s.axis[0].in * s.axis[1].in * s.axis[2].in;
+  if (dense_batch) pixels *= *batch, *batch = 1;
+  s.axis = {};
+  s.axis[2].in = s.axis[2].out = pixels;
+  return s;
+}
+
+ConvPlan plan_conv(const ConvShape& shape, int64_t batch, const ConvKernel& kernel, int workers) {
   ConvPlan p;
   p.shape = shape;
   p.batch = batch;
   p.depthwise = shape.group_in() == 1 && shape.group_out() == 1 && shape.group > 1;
-  if (batch > 0) simplify(p, dense_batch);
-  ConvShape& s = p.shape;
+  const ConvShape& s = p.shape;
+  p.thin = s.group == 1 && s.oc <= kConvThin && s.c * (s.axis[2].dilation == 1 ? s.axis[2].k : 1) >= kConvWidth;
   int64_t row = 0;
   for (const ConvLine& d : lines_of(s.axis[0], s.transposed))
     for (const ConvLine& h : lines_of(s.axis[1], s.transposed))
@@ -163,13 +174,12 @@ ConvPlan plan_conv(const ConvShape& shape, int64_t batch, bool dense_batch, cons
   // A pixel's time: the products that fill the panels; depthwise: inputs come from the level 2 cache at best.
   const auto ns = [&](const ConvPart& part) {
     const double products = static_cast<double>(std::max<int64_t>(1, part.taps()));
-    return p.depthwise ? products * static_cast<double>(p.channels()) / (kernel.macs_per_ns / 3)
-                       : products * static_cast<double>(s.group_in() * kConvWidth) / kernel.macs_per_ns + 8;
+    return products * static_cast<double>(kConvWidth) * (p.depthwise ? 3.0 : static_cast<double>(s.group_in()) / (p.thin ? 6 : 1)) / kernel.macs_per_ns + (p.depthwise ? 0 : 8);
   };
   double total = 0;
   for (const ConvPart& part : p.parts)
     total += ns(part) * static_cast<double>(part.line[0].count * part.line[1].count * part.line[2].count * p.batch) *
-             static_cast<double>(p.depthwise ? 1 : p.panels() * s.group);
+             static_cast<double>(p.panels() * p.groups());
   int64_t tiles = 0;
   for (ConvPart& part : p.parts) {
     cut(p, part, kernel, ns(part), total, std::max(1, workers));
@@ -184,11 +194,11 @@ Packing conv_packing(const ConvPlan& plan) {
   Packing k;
   k.input = 1;
   // Parts and the order of taps follow from the strides; what else the bytes depend on is the weight's own shape.
-  k.layout = fmt::format("conv{}{}{} g{}", kConvWidth, plan.depthwise ? " channels" : "", plan.shape.transposed ? " transposed" : "", plan.shape.group);
+  k.layout = fmt::format("conv{}{}{} g{}", kConvWidth, plan.depthwise ? " channels" : plan.thin ? " outputs" : "", plan.shape.transposed ? " transposed" : "", plan.shape.group);
   if (plan.shape.transposed)
     for (const ConvAxis& a : plan.shape.axis) k.layout += fmt::format(" {}/{}/{}/{}", a.stride, a.dilation, a.pad % a.stride, std::min(a.stride, a.out));
   k.bytes = static_cast<size_t>(plan.weight_floats()) * sizeof(float);
-  k.pieces = plan.depthwise ? 1 : plan.shape.group * plan.panels();
+  k.pieces = plan.depthwise ? 1 : plan.groups() * plan.panels();
   k.user = std::make_shared<ConvPlan>(plan);
   k.pack = pack_piece;
   return k;

@@ -311,7 +311,7 @@ std::vector<std::vector<double>> tolerances(const Problem& p, Engine& reference,
         double least = static_cast<double>(std::numeric_limits<float>::min());
         if (rule == Rule::pointwise)
           for_inputs_at(step, out[o], [&](const float* x) { least *= std::max(1.0, std::fabs(static_cast<double>(x[i]))); });
-        tolerance[o][i] = 0x1p-24 * (4 * std::sqrt(depth) * s + ulps * std::fabs(static_cast<double>(y[i]))) + least;
+        tolerance[o][i] = p.c->error * 0x1p-24 * (4 * std::sqrt(depth) * s + ulps * std::fabs(static_cast<double>(y[i]))) + least;
         // NaN stays NaN, but what ∞ times 0 gives is nobody's promise.
         bool nan = false;
         if (rule == Rule::pointwise) for_inputs_at(step, out[o], [&](const float* x) { nan = nan || std::isnan(x[i]); });

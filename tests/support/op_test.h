@@ -72,6 +72,7 @@ struct OpCase {
   bool exact_request = false;      ///< BindRequest::exact
   bool row_alone = true;           ///< false where a row's result is not its own (no causal mask)
   bool may_refuse = false;         ///< there need not be a kernel
+  double error = 1;                ///< times the tolerance above: for kernels of a coarser numerics class
   double quant_steps = 0;          ///< q8_rows and q16_rows results may differ by this many quanta; 0: to the bit
 };
 

@@ -9,9 +9,9 @@ struct Tiles {
 }  // namespace
 }  // namespace mainspring::inline v0
 
-#include "cpu/kernels/conv/generic.h"
+#include "cpu/kernels/conv/winograd.h"
 
 namespace mainspring::inline v0 {
 extern const ConvIsa conv_avx512;
-const ConvIsa conv_avx512 = {dense, depthwise};
+const ConvIsa conv_avx512 = {dense, depthwise, thin, {winograd_in<1>, winograd_in<6>}, {winograd_out<1>, winograd_out<6>}};
 }  // namespace mainspring::inline v0

@@ -10,9 +10,9 @@ struct Tiles {
 }  // namespace
 }  // namespace mainspring::inline v0
 
-#include "cpu/kernels/conv/generic.h"
+#include "cpu/kernels/conv/winograd.h"
 
 namespace mainspring::inline v0 {
 extern const ConvIsa conv_scalar;
-const ConvIsa conv_scalar = {dense, depthwise};
+const ConvIsa conv_scalar = {dense, depthwise, thin, {winograd_in<1>, winograd_in<6>}, {winograd_out<1>, winograd_out<6>}};
 }  // namespace mainspring::inline v0
