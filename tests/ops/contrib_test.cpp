@@ -223,9 +223,10 @@ TEST(Contrib, codes_of_numbers) {
 
 TEST(Contrib, pools_and_joins_of_codes) {
   const Operand a = noise(DType::u8, {1, 2, 3, 4}, 1), s = scalar(0.1), z = scalar(10, DType::u8), sy = scalar(0.05), zy = scalar(3, DType::u8);
+  const Operand sixteenth = scalar(0.0625);  // means of 1, 2, 4 and 12 steps of 0.1 are no ties in it
   const Attrs window{{"kernel_shape", std::vector<int64_t>{2, 2}}, {"pads", std::vector<int64_t>{1, 1, 0, 0}}};
-  expect_near(run("com.microsoft.QLinearAveragePool", {a, s, z, sy, zy}, window)[0], coded(run("AveragePool", {decoded(a, 0.1, 10)}, window)[0], 0.05, 3), 0.02);
-  expect_near(run("com.microsoft.QLinearGlobalAveragePool", {a, s, z, sy, zy})[0], coded(run("GlobalAveragePool", {decoded(a, 0.1, 10)})[0], 0.05, 3), 0.02);
+  expect_near(run("com.microsoft.QLinearAveragePool", {a, s, z, sixteenth, zy}, window)[0], coded(run("AveragePool", {decoded(a, 0.1, 10)}, window)[0], 0.0625, 3), 0);
+  expect_near(run("com.microsoft.QLinearGlobalAveragePool", {a, s, z, sixteenth, zy})[0], coded(run("GlobalAveragePool", {decoded(a, 0.1, 10)})[0], 0.0625, 3), 0);
   const Operand left = numbers(DType::u8, {2, 2}, {10, 20, 30, 40}), right = numbers(DType::u8, {2, 1}, {12, 14});
   // (10-10)×0.1/0.05+3 …; the right one has steps of 1 from 12 on.
   expect_near(run("com.microsoft.QLinearConcat", {sy, zy, left, s, z, right, scalar(1), scalar(12, DType::u8)}, {{"axis", int64_t{1}}})[0], numbers(DType::u8, {2, 3}, {3, 23, 3, 43, 63, 43}), 0);
@@ -254,7 +255,7 @@ TEST(Contrib, lstm_of_codes) {
   const Attrs attrs{{"hidden_size", int64_t{4}}, {"direction", "bidirectional"}};
   const auto got = run("com.microsoft.DynamicQuantizeLSTM", {x, w, r, b, {}, {}, {}, {}, s, z, s, z}, attrs, 3);
   const auto want = run("LSTM", {x, plain(w), plain(r), b}, attrs, 3);
-  for (size_t i = 0; i < 3; ++i) expect_near(got[i], want[i], 0.02);  // 2 / 255 of each input, through gates whose slope is at most 1
+  for (size_t i = 0; i < 3; ++i) expect_near(got[i], want[i], 0.05);  // steps of 2 / 255 of x and h, times weights of about 1, through gates
 }
 
 }  // namespace

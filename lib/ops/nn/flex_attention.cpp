@@ -1,5 +1,5 @@
 // ai.onnx.preview.FlexAttention(q [B,Hq,L,d], k [B,Hkv,S,d], v [B,Hkv,S,dv]) -> [B,Hq,L,dv]      attrs scale (1/sqrt(d)), softmax_precision
-//   prob_mod(softmax(score_mod(scale × q·kᵀ)))·v. The two are bodies; attributes score_mod and prob_mod hold their places among the node's bodies.
+//   prob_mod(softmax(score_mod(scale × q·kᵀ)))·v. The two are bodies, in that order; attributes has_score_mod and has_prob_mod say which there are.
 #include <cmath>
 
 #include "ops/nn/heads.h"
@@ -11,6 +11,10 @@ namespace mainspring::inline v0 {
 namespace {
 
 constexpr const char* kFlex = "ai.onnx.preview.FlexAttention";
+
+constexpr const char* kScores = "has_score_mod";
+constexpr const char* kProbabilities = "has_prob_mod";
+bool has_body(const Attrs& attrs, const char* which) { return attrs.i(which) != 0; }
 
 /// The dtype of scores and probabilities.
 Result<DType> precision_of(const Attrs& attrs, DType q) {
@@ -33,22 +37,21 @@ Result<std::vector<ValueInfo>> infer_FlexAttention(const OpCall& c) {
   MAINSPRING_TRY_VOID(want_dims(kFlex, c, 2, "v", {extent(0, 0), extent(1, 1), extent(1, 2), extent(2, 3)}));
   const Dim hq = extent(0, 1), hkv = extent(1, 1);
   if (hq.is_constant() && hkv.is_constant() && (hkv.times < 1 || hq.times % hkv.times != 0)) return invalid("{}: {} heads of q do not share {} of k", kFlex, hq.times, hkv.times);
-  for (const char* body : {"score_mod", "prob_mod"}) {
-    const int64_t i = c.attrs.i(body, -1);
-    if (i >= static_cast<int64_t>(c.bodies.size())) return invalid("{}: body {} is the node's {}. of {}", kFlex, body, i, c.bodies.size());
-  }
+  const size_t bodies = static_cast<size_t>(has_body(c.attrs, kScores)) + static_cast<size_t>(has_body(c.attrs, kProbabilities));
+  if (bodies != c.bodies.size()) return invalid("{}: {} bodies, expected {}", kFlex, c.bodies.size(), bodies);
   return one(tensor_of(in[0]->dtype, {extent(0, 0), hq, extent(0, 2), extent(2, 3)}));
 }
 
 /// Shows `values` of that shape and dtype to a body and takes what it makes of them. Errors: what the body says; invalid_argument: another shape.
-Result<void> through_body(DynamicCall& c, const char* name, DType dtype, const Shape& shape, std::vector<double>& values) {
+Result<void> through_body(DynamicCall& c, const char* which, DType dtype, const Shape& shape, std::vector<double>& values) {
   MAINSPRING_TRY(Tensor t, c.make(dtype, shape));
   put_numbers(view_of(t), values);
-  if (const int64_t body = c.attrs.i(name, -1); body >= 0) {
+  if (has_body(c.attrs, which)) {
     const Datum own(t);
-    MAINSPRING_TRY(const std::vector<Datum> made, c.run_body(at(body), {&own, 1}));
+    const size_t body = which == kProbabilities && has_body(c.attrs, kScores) ? 1 : 0;
+    MAINSPRING_TRY(const std::vector<Datum> made, c.run_body(body, {&own, 1}));
     if (made.size() != 1 || !made[0].is_tensor() || made[0].tensor.elements() != t.elements() || !is_main_float(made[0].tensor.dtype()))
-      return invalid("{}: {} does not keep the shape of what it is given", kFlex, name);
+      return invalid("{}: body {} does not keep the shape of what it is given", kFlex, body);
     t = made[0].tensor;
   }
   values = numbers_of(view_of(t));
@@ -71,7 +74,7 @@ Result<void> dynamic_FlexAttention(DynamicCall& c) {
   };
   attend_heads(q, k, v, rule);
   MAINSPRING_TRY_VOID(c.go_on());
-  MAINSPRING_TRY_VOID(through_body(c, "score_mod", precision, shape, scores));
+  MAINSPRING_TRY_VOID(through_body(c, kScores, precision, shape, scores));
   std::vector<double> probabilities(scores.size());
   rule.scale = 0;
   rule.bias = [&](int64_t b, int64_t h, int64_t i, std::span<double> row) { std::copy_n(scores.data() + row_at(b, h, i), k.length, row.data()); };
@@ -79,7 +82,7 @@ Result<void> dynamic_FlexAttention(DynamicCall& c) {
     if (stage == 3) std::copy(row.begin(), row.end(), probabilities.data() + row_at(b, h, i));
   };
   attend_heads(q, k, v, rule);
-  MAINSPRING_TRY_VOID(through_body(c, "prob_mod", precision, shape, probabilities));
+  MAINSPRING_TRY_VOID(through_body(c, kProbabilities, precision, shape, probabilities));
   Heads y(q.batch, q.heads, q.length, v.size);
   for (int64_t b = 0; b < q.batch; ++b)
     for (int64_t h = 0; h < q.heads; ++h)

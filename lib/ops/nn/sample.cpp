@@ -1,5 +1,5 @@
 // GridSample(x [N,C,D…], grid [N,places…,r]) -> [N,C,places…]      attrs mode (linear, nearest, cubic), padding_mode (zeros, border, reflection), align_corners
-//   grid: positions in [-1, 1], innermost axis first
+//   grid: positions in [-1, 1], innermost axis first; com.microsoft.GridSample is the same
 // AffineGrid(theta [N,r,r+1], size i64 [N,C,D…]) -> [N,D…,r]       attr align_corners: theta × (x, y, …, 1) of every place
 // Col2Im(x [N,C*Πblock,L], image_shape i64 [r], block_shape i64 [r]) -> [N,C,image…]      attrs dilations, pads, strides: sums what windows took apart
 #include <algorithm>
@@ -226,6 +226,7 @@ void reference_Col2Im(const OpArgs& a) {
 }  // namespace
 
 constinit const OpDef op_GridSample{.name = "GridSample", .min_in = 2, .max_in = 2, .n_out = 1, .infer = infer_GridSample, .reference = reference_GridSample};
+constinit const OpDef op_ms_GridSample{.name = "com.microsoft.GridSample", .min_in = 2, .max_in = 2, .n_out = 1, .infer = infer_GridSample, .reference = reference_GridSample};
 constinit const OpDef op_AffineGrid{.name = "AffineGrid", .min_in = 2, .max_in = 2, .n_out = 1, .infer = infer_AffineGrid, .reference = reference_AffineGrid};
 constinit const OpDef op_Col2Im{.name = "Col2Im", .min_in = 3, .max_in = 3, .n_out = 1, .infer = infer_Col2Im, .reference = reference_Col2Im};
 
