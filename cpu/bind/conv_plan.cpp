@@ -43,10 +43,7 @@ void cut(const ConvPlan& p, ConvPart& part, const ConvKernel& kernel, double ns,
   const auto pairs = [all](int64_t most) { return std::min(all, (even(all, std::max<int64_t>(2, most)) + 1) & ~int64_t{1}); };
   part.panels = all;
   part.groups = p.groups();
-  if (p.depthwise) {
-    // Rows of inputs are read again for each row of the kernel: many rows of few channels.
-    part.panels = even(all, static_cast<int64_t>(want / (ns * static_cast<double>(row * std::min(rows, 4 * part.line[1].reach())))));
-  } else {
+  if (!p.depthwise) {
     const int64_t bytes = std::max<int64_t>(1, part.taps()) * p.shape.group_in() * kConvWidth * 4;
     if (all * bytes > 2 * kPanelBytes) part.panels = pairs(kPanelBytes / bytes);
     // At least so many pixels that a panel's way from memory pays; before fewer: fewer groups, fewer panels.

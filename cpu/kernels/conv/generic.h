@@ -222,21 +222,23 @@ inline void channel_pixels(const ConvArgs& a, const ConvRow& row, int64_t pixel,
   if constexpr (R > 1) channel_pixels<C, R - 1>(a, row, pixel, n, output);
 }
 
+// C registers of channels at a time, from `output` on; what is left comes back.
 template <int C, int R>
-inline void channels_of(const ConvArgs& a, const ConvRow& row, int64_t output) {
-  for (int64_t p = 0, n; p < row.pixels; p += n) channel_pixels<C, R>(a, row, p, n = even_height<R>(row.pixels - p), output);
+inline int64_t channels_of(const ConvArgs& a, const ConvRow& row, int64_t output) {
+  for (; a.outputs - output >= C * W || (C == 1 && output < a.outputs); output += C * W)
+    for (int64_t p = 0, n; p < row.pixels; p += n) channel_pixels<C, R>(a, row, p, n = even_height<R>(row.pixels - p), output);
+  return output;
 }
 
-// A register of channels at a time goes through all rows, so that the inputs of neighbouring rows come from the nearest cache (5×5, 480 channels, 12 × 80
-// pixels: 430 us the other way round). Few pixels, at the sides, take four registers side by side: one has too few sums.
+// Few pixels, at the sides, take four registers of channels side by side: one has too few sums. Others take as many as there are registers for.
 void depthwise(const ConvArgs& a) {
-  const int64_t beside = a.outputs / (4 * W) * (4 * W);
-  for (int64_t i = 0; i < a.n_rows; ++i)
-    if (a.rows[i].pixels < 3)
-      for (int64_t output = 0; output < beside; output += 4 * W) channels_of<4, 2>(a, a.rows[i], output);
-  for (int64_t output = 0; output < a.outputs; output += W)
-    for (int64_t i = 0; i < a.n_rows; ++i)
-      if (a.rows[i].pixels >= 3 || output >= beside) channels_of<1, 8>(a, a.rows[i], output);
+  for (int64_t i = 0; i < a.n_rows; ++i) {
+    const ConvRow& row = a.rows[i];
+    int64_t output = 0;
+    if (row.pixels < 3) output = channels_of<4, 2>(a, row, output);
+    else if constexpr (Vec::registers > 16) output = channels_of<2, 8>(a, row, output);
+    channels_of<1, 8>(a, row, output);
+  }
 }
 
 }  // namespace
