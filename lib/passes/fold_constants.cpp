@@ -9,6 +9,21 @@ namespace {
 
 constexpr size_t kGrowth = 8, kFreeBytes = size_t{64} << 10;
 
+/// Readers of each value that are matrix products which take it as the second operand: they read a turned matrix where it lies.
+std::vector<int32_t> product_readers(const Rewrite& r) {
+  std::vector<int32_t> readers(r.graph().values.size(), 0);
+  for (const Node& n : r.nodes())
+    if (n.op == "MatMul" || n.op == "matmul") ++readers[static_cast<size_t>(n.in[1])];
+  return readers;
+}
+
+bool for_products_alone(const Rewrite& r, const Node& n, std::span<const int32_t> readers) {
+  const auto perm = n.attrs.is("perm");
+  const size_t k = perm.size();
+  if (n.op != "Transpose" || k < 2 || perm[k - 1] != static_cast<int64_t>(k) - 2 || perm[k - 2] != static_cast<int64_t>(k) - 1) return false;
+  return r.uses(n.out[0]) == readers[static_cast<size_t>(n.out[0])] && r.value(n.in[0]).bytes.size() > kFreeBytes;
+}
+
 Result<bool> fold(Rewrite& r, const Node& n, Allocator& allocator) {
   const OpDef* op = r.graph().find_op(n.op);
   if (op == nullptr || op->reference == nullptr || op->random || !n.bodies.empty()) return false;
@@ -48,8 +63,12 @@ Result<bool> fold(Rewrite& r, const Node& n, Allocator& allocator) {
 Result<bool> pass_fold_constants(Graph& graph, const PassContext& context) {
   if (context.allocator == nullptr) return false;
   Rewrite r(graph);
+  const std::vector<int32_t> readers = product_readers(r);
   for (const Node& n : r.nodes()) {
-    MAINSPRING_TRY(const bool folded, fold(r, n, *context.allocator));
+    bool folded = false;
+    if (!for_products_alone(r, n, readers)) {
+      MAINSPRING_TRY(folded, fold(r, n, *context.allocator));
+    }
     if (!folded) r.keep(n);
   }
   return r.finish();

@@ -46,6 +46,7 @@ class Rewrite {
   /// What v is read as in the new list.
   ValueId now(ValueId v) const;
   Graph& graph() { return graph_; }
+  const Graph& graph() const { return graph_; }
   bool changed() const { return changed_; }
   /// Puts the outputs right; true when anything changed. To be called at the end.
   bool finish();

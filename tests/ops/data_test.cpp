@@ -89,8 +89,8 @@ std::vector<T> got(std::string_view op, std::vector<std::optional<Tensor>> in, c
 class Call final : public DynamicCall, private Allocator {
  public:
   using Body = std::function<Result<std::vector<Datum>>(std::span<const Datum>)>;
-  Call(std::span<const Datum> i, std::span<Datum> o, const Attrs& a, const Bodies& graphs, std::vector<Body> bodies, size_t limit)
-      : DynamicCall(i, o, a, graphs), bodies_(std::move(bodies)), left_(limit) {}
+  Call(std::span<const Datum> i, std::span<Datum> o, const Attrs& a, const Bodies& graphs, std::vector<Body> functions, size_t limit)
+      : DynamicCall(i, o, a, graphs), bodies_(std::move(functions)), left_(limit) {}
   Result<Tensor> make(DType dtype, const Shape& shape) override { return Tensor::make(*this, dtype, shape); }
   Result<Tensor> make_strings(std::span<const std::string_view> strings, const Shape& shape) override { return Tensor::copy_strings(*this, strings, shape); }
   Result<std::vector<Datum>> run_body(size_t i, std::span<const Datum> own) override { return bodies_[i](own); }
