@@ -94,9 +94,9 @@ Result<void> Session::Impl::gather_inputs(std::span<const NamedTensor> inputs) {
   for (const NamedTensor& n : inputs) {
     const auto port = std::find_if(ports.begin(), ports.end(), [&](const PortInfo& p) { return p.name == n.name; });
     if (port == ports.end()) return invalid("run: the graph has no input '{}', it has {}", n.name, names_of(ports));
-    Datum& input = run_inputs[static_cast<size_t>(port - ports.begin())];
-    if (input) return invalid("run: input '{}' is given twice", n.name);
-    input = n.value;
+    Datum& slot = run_inputs[static_cast<size_t>(port - ports.begin())];
+    if (slot) return invalid("run: input '{}' is given twice", n.name);
+    slot = n.value;
   }
   for (size_t i = 0; i < ports.size(); ++i)
     if (!run_inputs[i] && !ports[i].optional) return invalid("run: input '{}' was not given", ports[i].name);

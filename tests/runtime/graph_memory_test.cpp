@@ -111,7 +111,7 @@ TEST(RunMemory, EachAllocationFailedOnceIsAnErrorAndNothingIsLost) {
   const std::string bytes = mixed_model();
   const Tensor x = noise(Shape{3, 4});
   const std::string_view words[] = {"one", "two"};
-  const auto s = Tensor::borrow(std::span(words), Shape{2});
+  const auto s = Tensor::borrow(std::span<const std::string_view>(words), Shape{2});
   ASSERT_TRUE(s);
   long failures = 0, in_runs = 0;
   for (long n = 1;; ++n) {

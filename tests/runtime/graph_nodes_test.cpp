@@ -125,7 +125,7 @@ TEST(RunData, ExtentsMayBeAnInput) {
   const std::string bytes = ox::model(g);
   Session session = open_session(open_file(bytes), {.threads = 1});
   const Tensor x = noise(Shape{12});
-  for (const Shape to : {Shape{3, 4}, Shape{12, 1}, Shape{2, 3, 2}, Shape{3, 4}}) {
+  for (const Shape& to : {Shape{3, 4}, Shape{12, 1}, Shape{2, 3, 2}, Shape{3, 4}}) {
     const Tensor y = run(session, {{"x", x}, {"to", data(Shape{to.rank()}, std::vector<int64_t>(to.dims().begin(), to.dims().end()))}})["y"];
     EXPECT_EQ(y.shape(), to);
   }
@@ -180,7 +180,7 @@ TEST(RunStrings, GoInAndComeOutAsTheResultsOwn) {
   {
     std::string one = "größe ", two = std::string("\0x", 2), three = "!";
     const std::string_view left[] = {one, two}, right[] = {three, std::string_view()};
-    const auto a = Tensor::borrow(std::span(left), Shape{2}), b = Tensor::borrow(std::span(right), Shape{2});
+    const auto a = Tensor::borrow(std::span<const std::string_view>(left), Shape{2}), b = Tensor::borrow(std::span<const std::string_view>(right), Shape{2});
     ASSERT_TRUE(a && b);
     r = run(session, {{"a", *a}, {"b", *b}});
     one.assign(one.size(), '?');

@@ -205,18 +205,18 @@ TEST(Run, ProfilesBoundTheExtents) {
   Session session = open_session(model, {.threads = 1, .profiles = {{"H", {2, 8, 16}}, {"W", {4, 4, 12}}}});
   const size_t arena = session.memory().arena;
   EXPECT_GT(arena, 0u);
-  for (const Shape shape : {Shape{1, 3, 2, 4}, Shape{1, 3, 8, 4}, Shape{1, 3, 16, 12}}) {
+  for (const Shape& shape : {Shape{1, 3, 2, 4}, Shape{1, 3, 8, 4}, Shape{1, 3, 16, 12}}) {
     run(session, {{"x", noise(shape)}});
     EXPECT_EQ(session.memory().arena, arena) << "memory was made at creation";
   }
-  for (const Shape shape : {Shape{1, 3, 1, 4}, Shape{1, 3, 17, 4}, Shape{1, 3, 8, 3}, Shape{1, 3, 8, 13}}) {
+  for (const Shape& shape : {Shape{1, 3, 1, 4}, Shape{1, 3, 17, 4}, Shape{1, 3, 8, 3}, Shape{1, 3, 8, 13}}) {
     const auto refused = session.run({{"x", noise(shape)}});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::invalid_argument);
     const std::string& m = refused.error().message;
     EXPECT_TRUE(m.find("'x'") != std::string::npos && (m.find("2 to 16") != std::string::npos || m.find("4 to 12") != std::string::npos)) << m;
   }
-  for (const SymbolRange wrong : {SymbolRange{-1, 1, 2}, SymbolRange{3, 2, 4}, SymbolRange{1, 5, 4}}) {
+  for (const SymbolRange& wrong : {SymbolRange{-1, 1, 2}, SymbolRange{3, 2, 4}, SymbolRange{1, 5, 4}}) {
     const auto refused = Session::create(model, {.threads = 1, .profiles = {{"H", wrong}, {"W", {1, 1, 1}}}});
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::invalid_argument);
@@ -256,7 +256,7 @@ TEST(Run, APausedRunGivesTheSameBits) {
 TEST(Run, ThreadsDoNotChangeTheBits) {
   const std::string bytes = vision_model();
   const Model model = open_file(bytes);
-  for (const Shape shape : {Shape{1, 3, 1, 1}, Shape{1, 3, 9, 7}, Shape{1, 3, 40, 33}}) {
+  for (const Shape& shape : {Shape{1, 3, 1, 1}, Shape{1, 3, 9, 7}, Shape{1, 3, 40, 33}}) {
     Tensor want;
     for (const int threads : {1, 2, 4}) {
       Session session = open_session(model, {.threads = threads});
