@@ -29,7 +29,7 @@ void fail(std::string message) { throw Stop{kFailed, std::move(message)}; }
 
 void Common::add(CLI::App& verb, bool with_model) {
   if (with_model) {
-    verb.add_option("MODEL", model, "a GGUF file")->required();
+    verb.add_option("MODEL", model, "a GGUF or ONNX file")->required();
     verb.add_option("--cache", cache, "an existing folder that keeps packed weights, and which kernels measured fastest, for the next start")->check(CLI::ExistingDirectory);
     verb.add_option("--cache-limit", cache_limit, "bytes that our files may take there (suffixes such as GB): the longest unused go")->transform(CLI::AsSizeValue(false))->capture_default_str();
   }

@@ -1,4 +1,5 @@
-// The umbrella: everything a host needs to open a model and get text or logits. See model.h, session.h, text.h.
+// The umbrella: everything a host needs to open a model and get text, logits or a graph's tensors. See model.h, session.h, tensor.h, text.h;
+// tensor_file.h (tensors in files) and ext/ (operators and providers of one's own) are apart.
 #pragma once
 
 #include "mainspring/context.h"

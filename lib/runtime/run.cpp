@@ -23,11 +23,27 @@ std::optional<Shape> shape_at(const PortInfo& port, std::span<const std::pair<st
   return shape;
 }
 
+std::string names_of(std::span<const PortInfo> ports) {
+  std::string all;
+  for (const PortInfo& p : ports) all += (all.empty() ? "" : ", ") + p.name;
+  return all.empty() ? "none" : all;
+}
+
+bool names_extent(std::span<const PortInfo> ports, std::string_view name) {
+  return std::any_of(ports.begin(), ports.end(), [&](const PortInfo& p) {
+    for (size_t i = 0; i < p.dims.size(); ++i)
+      if (p.extents[i] < 0 && p.dims[i] == name) return true;
+    return false;
+  });
+}
+
 }  // namespace
 
 Result<void> Session::Impl::make_graph() {
-  for (const auto& [name, r] : options.profiles)
+  for (const auto& [name, r] : options.profiles) {
+    if (!names_extent(model.inputs(), name)) return invalid("session: profile '{}' names no extent of the graph's inputs", name);
     if (r.min < 0 || r.min > r.opt || r.opt > r.max) return invalid("session: profile '{}' is {} to {} to {}, expected rising extents", name, r.min, r.opt, r.max);
+  }
   MAINSPRING_TRY(tensors, prepared_tensors(*model.impl(), options.exact));
   host.context = model.context();
   host.provider = model.impl()->provider.get();
@@ -77,12 +93,10 @@ Result<void> Session::Impl::gather_inputs(std::span<const NamedTensor> inputs) {
   const auto ports = model.inputs();
   for (const NamedTensor& n : inputs) {
     const auto port = std::find_if(ports.begin(), ports.end(), [&](const PortInfo& p) { return p.name == n.name; });
-    if (port == ports.end()) {
-      std::string all;
-      for (const PortInfo& p : ports) all += (all.empty() ? "" : ", ") + p.name;
-      return invalid("run: the graph has no input '{}', it has {}", n.name, all.empty() ? "none" : all);
-    }
-    run_inputs[static_cast<size_t>(port - ports.begin())] = n.value;
+    if (port == ports.end()) return invalid("run: the graph has no input '{}', it has {}", n.name, names_of(ports));
+    Datum& slot = run_inputs[static_cast<size_t>(port - ports.begin())];
+    if (slot) return invalid("run: input '{}' is given twice", n.name);
+    slot = n.value;
   }
   for (size_t i = 0; i < ports.size(); ++i)
     if (!run_inputs[i] && !ports[i].optional) return invalid("run: input '{}' was not given", ports[i].name);
@@ -116,8 +130,10 @@ Result<RunResult> Session::run(std::span<const NamedTensor> inputs, std::span<co
   s.bound_outputs.assign(ports.size(), Datum());
   for (const NamedTensor& n : outputs) {
     const auto port = std::find_if(ports.begin(), ports.end(), [&](const PortInfo& p) { return p.name == n.name; });
-    if (port == ports.end()) return invalid("run: the graph has no output '{}'", n.name);
-    s.bound_outputs[static_cast<size_t>(port - ports.begin())] = n.value;
+    if (port == ports.end()) return invalid("run: the graph has no output '{}', it has {}", n.name, names_of(ports));
+    Datum& bound = s.bound_outputs[static_cast<size_t>(port - ports.begin())];
+    if (bound) return invalid("run: output '{}' is given twice", n.name);
+    bound = n.value;
   }
   s.run_outputs = s.bound_outputs;
   MAINSPRING_TRY_VOID(s.runner->start(s.run_inputs, s.run_outputs));

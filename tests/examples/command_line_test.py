@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Every verb of the command on a small model: results, exit codes, one line of error. `command_line_test.py COMMAND MODEL`"""
+"""Every verb of the command on a small model: results, exit codes, one line of error. `command_line_test.py COMMAND MODEL GRAPH`"""
 import json, os, pathlib, re, signal, struct, subprocess, sys, tempfile, time
 
-COMMAND, MODEL = sys.argv[1:3]
+COMMAND, MODEL, GRAPH = sys.argv[1:4]
 failed = 0
 
 
@@ -200,6 +200,32 @@ def errors_have_codes():
         f.write(bytes_[:-100])
         f.flush()
         refuses(1, "", "generate", f.name, "--prompt", "x")
+
+
+@case
+def graphs():
+    about = document("info", GRAPH)
+    assert about["inputs"][0]["name"] == "x" and about["inputs"][0]["shape"] == ["1", "3", "H", "W"] and about["outputs"][0]["name"] == "y", about
+    with tempfile.TemporaryDirectory() as folder:
+        x = pathlib.Path(folder, "x.npy")
+        head = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 2, 5), }"
+        x.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + head.ljust(117).encode() + b"\n" + struct.pack("<30f", *[i / 10 for i in range(30)]))
+        got = document("run", GRAPH, "--input", f"x={x}", "--output-dir", f"{folder}/out")["outputs"]
+        assert got[0]["name"] == "y" and got[0]["shape"] == [1, 4] and got[0]["dtype"] == "f32", got
+        y = struct.unpack("<4f", pathlib.Path(got[0]["file"]).read_bytes()[-16:])
+        exact = document("run", GRAPH, "--exact", "--input", f"x={x}", "--output-dir", f"{folder}/exact")["outputs"]
+        want = struct.unpack("<4f", pathlib.Path(exact[0]["file"]).read_bytes()[-16:])
+        assert all(abs(a - b) < 1e-4 for a, b in zip(y, want)) and max(y) > 0, (y, want)
+        assert document("run", GRAPH, "--input", f"x={x}", "--output-dir", f"{folder}/out", "--format", "pb")["outputs"][0]["file"].endswith("/0.pb")
+        refuses(2, "'y'", "run", GRAPH, "--shape", "y=1")
+        refuses(1, "[1, 3, 2]", "run", GRAPH, "--shape", "x=1x3x2")
+        refuses(1, "'x'", "run", GRAPH)
+        refuses(2, "--shape", "run", GRAPH, "--shape", "x=ab")
+    speed = document("bench", GRAPH, "--shape", "x=1x3x8x8", "--repeat", 3)
+    assert speed["latency_ms"]["min"] <= speed["latency_ms"]["median"] <= speed["latency_ms"]["max"], speed
+    code, out, _ = run("explain", GRAPH, "--shape", "x=1x3x8x8")
+    assert code == 0 and "conv" in out, out
+    refuses(2, "language model", "run", MODEL)
 
 
 @case

@@ -2,13 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <regex>
+#include <deque>
+#include <random>
 #include <set>
-#include <sstream>
 
-#include "mainspring/ext/op.h"
+#include "ops/op.h"
 #include "support/op_test.h"
 
 namespace mainspring::inline v0 {
@@ -16,37 +14,25 @@ namespace {
 
 using namespace optest;
 
-std::string text_of_file(const std::filesystem::path& path) {
-  std::stringstream s;
-  s << std::ifstream(path).rdbuf();
-  return s.str();
-}
-
-std::multiset<std::string> matches(const std::string& text, const char* pattern) {
-  std::multiset<std::string> out;
-  const std::regex re(pattern);
-  for (std::sregex_iterator it(text.begin(), text.end(), re), end; it != end; ++it) out.insert((*it)[1]);
-  return out;
-}
-
-TEST(OpRegistry, table_lines_are_the_definitions_in_the_files) {
-  const std::filesystem::path room = std::filesystem::path(MAINSPRING_SOURCE_DIR) / "lib/ops";
-  std::multiset<std::string> defined;
-  for (const auto& entry : std::filesystem::directory_iterator(room)) {
-    if (entry.path().extension() != ".cpp") continue;
-    const auto found = matches(text_of_file(entry.path()), "constinit const OpDef op_([a-z0-9_]+)");
-    const bool machinery = entry.path().stem() == "registry" || entry.path().stem() == "shape";
-    EXPECT_EQ(found.empty(), machinery) << entry.path() << " defines no operator";
-    defined.insert(found.begin(), found.end());
-  }
-  EXPECT_EQ(defined, matches(text_of_file(room / "ops.inc"), "MAINSPRING_OP\\(([a-z0-9_]+)\\)\\n"));
+/// Operators on tensors of any rank, as in ONNX, and what passes make of them; the others work on rows of a language model's step.
+bool is_tensor_op(const OpDef* op) {
+  static const std::set<const OpDef*> rooms = {
+#define MAINSPRING_OP(name) &op_##name,
+#include "ops/contrib/ops.inc"
+#include "ops/data/ops.inc"
+#include "ops/ml/ops.inc"
+#include "ops/nn/ops.inc"
+#include "ops/numeric/ops.inc"
+#undef MAINSPRING_OP
+  };
+  return rooms.contains(op);
 }
 
 TEST(OpRegistry, every_op_is_found_by_its_name_and_is_complete) {
   ASSERT_FALSE(all_ops().empty());
   for (const OpDef* op : all_ops()) {
     EXPECT_EQ(find_op(op->name), op);
-    EXPECT_TRUE(op->infer && op->reference) << op->name;
+    EXPECT_TRUE(op->infer && (op->reference || (op->dynamic && is_tensor_op(op)))) << op->name;
     EXPECT_LE(op->min_in, op->max_in) << op->name;
     EXPECT_GE(op->n_out, 1) << op->name;
   }
@@ -54,9 +40,10 @@ TEST(OpRegistry, every_op_is_found_by_its_name_and_is_complete) {
   EXPECT_EQ(find_op(""), nullptr);
 }
 
-TEST(OpRegistry, every_op_refuses_absent_and_senseless_operands) {
+TEST(OpRegistry, row_operators_refuse_absent_and_senseless_operands) {
   const Attrs none;
   for (const OpDef* op : all_ops()) {
+    if (is_tensor_op(op)) continue;
     std::vector<ValueInfo> in(static_cast<size_t>(op->max_in));
     for (ValueInfo& v : in) v.present = false;
     auto refused = op->infer(OpCall{in, none});
@@ -70,6 +57,108 @@ TEST(OpRegistry, every_op_refuses_absent_and_senseless_operands) {
     EXPECT_TRUE(moves_anything) << op->name << " accepts an extent of 0";
     for (ValueInfo& v : in) v = ValueInfo{DType::f32, Dims(9, Dim(2)), StateKind::none, true};
     EXPECT_FALSE(op->infer(OpCall{in, none})) << op->name << " accepts nine extents";
+  }
+}
+
+/// Operands, attributes and contents without sense, the same for the same seed.
+struct Garbage {
+  std::minstd_rand random;
+  std::deque<std::vector<int64_t>> contents{};
+  std::deque<Tensor> tensors{};
+
+  template <class T>
+  T one_of(std::initializer_list<T> list) { return list.begin()[random() % list.size()]; }
+  int64_t number() { return one_of<int64_t>({0, 1, 1, 2, 2, 3, 5, -1, -2, 64, int64_t{1} << 31, int64_t{1} << 62, INT64_MAX, INT64_MIN}); }
+  DType dtype() { return static_cast<DType>(random() % (static_cast<unsigned>(DType::string) + 1)); }
+  Dim extent() {
+    switch (random() % 8) {
+      case 0: return Dim::unknown();
+      case 1: return Dim(one_of<int64_t>({1, 2}), static_cast<SymbolId>(random() % 2));
+      case 2: return one_of<int64_t>({0, int64_t{1} << 40, INT64_MAX});
+      default: return one_of<int64_t>({1, 2, 3, 4, 8});
+    }
+  }
+  const Tensor* content() {
+    std::vector<int64_t>& v = contents.emplace_back(random() % 5);
+    for (int64_t& x : v) x = number();
+    const auto n = static_cast<int64_t>(v.size());
+    tensors.push_back(*Tensor::borrow(std::span(v), n == 1 && random() % 2 ? Shape{} : Shape{n}));
+    return &tensors.back();
+  }
+  ValueInfo operand() {
+    ValueInfo v;
+    v.dtype = random() % 3 ? one_of({DType::f32, DType::i64, DType::boolean, DType::u8}) : dtype();
+    if (random() % 8 == 0) v.present = false;
+    else if (random() % 12 == 0) v.container = one_of({Container::sequence, Container::optional_tensor, Container::optional_sequence});
+    if (random() % 6 == 0) {
+      v.ranked = false;
+    } else if (v.present && v.container == Container::tensor && random() % 3 == 0) {
+      v.value = content();
+      v.dtype = DType::i64;
+      for (const int64_t d : v.value->shape().dims()) v.dims.push_back(d);
+    } else {
+      for (size_t n = one_of<size_t>({0, 1, 2, 2, 3, 4, 4, 5, 8}); n > 0; --n) v.dims.push_back(extent());
+    }
+    return v;
+  }
+  Attrs attributes() {
+    Attrs a;
+    for (const char* name : {"axis", "axes", "perm", "kernel_shape", "strides", "pads", "dilations", "output_padding", "output_shape", "group", "to", "dtype", "keepdims", "block_size", "blocksize",
+                             "num_heads", "q_num_heads", "kv_num_heads", "hidden_size", "batch_dims", "num_outputs", "split", "sections", "k", "p", "N", "bits", "n_captures", "num_scan_inputs",
+                             "scan_input_axes", "scan_output_axes", "upper", "transA", "start", "end", "allowzero", "ceil_mode", "storage_order", "equation", "mode", "direction"}) {
+      if (random() % 3) continue;
+      switch (random() % 4) {
+        case 0: {
+          std::vector<int64_t> list(random() % 6);
+          for (int64_t& x : list) x = number();
+          a.set(name, std::move(list));
+          break;
+        }
+        case 1: a.set(name, std::string(one_of({"", "linear", "constant", "ij,jk->ik", "...->", "->,,", "bidirectional", "SAME_UPPER"}))); break;
+        default: a.set(name, number());
+      }
+    }
+    return a;
+  }
+};
+
+TEST(OpRegistry, tensor_operators_stand_operands_and_attributes_without_sense) {
+  for (const OpDef* op : all_ops()) {
+    if (!is_tensor_op(op)) continue;
+    SCOPED_TRACE(op->name);
+    EXPECT_GE(op->min_in, 0);
+    for (uint32_t seed = 0; seed < 300; ++seed) {
+      Garbage g{std::minstd_rand(seed + 1)};
+      const bool variadic = op->max_in == kVariadic;
+      std::vector<ValueInfo> in(static_cast<size_t>(variadic ? op->min_in + static_cast<int>(seed % 4) : op->max_in));
+      for (ValueInfo& v : in) v = g.operand();
+      const int n_out = 1 + static_cast<int>(seed) % std::min(op->n_out, 3);
+      const Attrs attrs = g.attributes();
+      const auto got = op->infer(OpCall{in, attrs, {}, n_out});
+      if (!got) {
+        EXPECT_TRUE(got.error().code == Errc::invalid_argument || got.error().code == Errc::unsupported) << "seed " << seed << ": " << got.error().message;
+        EXPECT_FALSE(got.error().message.empty()) << "seed " << seed;
+        continue;
+      }
+      EXPECT_EQ(got->size(), static_cast<size_t>(n_out)) << "seed " << seed;
+      for (const ValueInfo& v : *got) {
+        EXPECT_LE(v.dims.size(), static_cast<size_t>(Shape::kMaxRank)) << "seed " << seed;
+        for (const Dim& d : v.dims) EXPECT_GE(d.times, 0) << "seed " << seed;
+      }
+    }
+  }
+}
+
+TEST(OpRegistry, tensor_operators_know_little_of_unranked_operands_and_say_so) {
+  for (const OpDef* op : all_ops()) {
+    if (!is_tensor_op(op)) continue;
+    for (const bool present : {false, true}) {
+      std::vector<ValueInfo> in(static_cast<size_t>(op->max_in == kVariadic ? op->min_in : op->max_in));
+      for (ValueInfo& v : in) v.ranked = false, v.present = present;
+      const auto got = op->infer(OpCall{in, Attrs(), {}, 1});
+      EXPECT_FALSE(got && !present && op->min_in > 0) << op->name << " does without its operands";
+      EXPECT_TRUE(!got || got->size() == 1) << op->name;
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "runtime/fault_allocator.h"
 #include "runtime/runner.h"
 
 #if !defined(__clang__)
@@ -36,23 +37,10 @@ void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
 void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
 namespace mainspring::inline v0::test {
-namespace {
 
-/// Counts, and fails allocation number `fail_at` (from 1; 0: none).
-struct FaultAllocator final : Allocator {
-  void* allocate(size_t bytes, size_t alignment) override {
-    if (++calls == fail_at) return nullptr;
-    live += static_cast<long>(bytes);
-    most = std::max(most, live.load());
-    return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-  }
-  void release(void* memory, size_t bytes, size_t) override {
-    live -= static_cast<long>(bytes);
-    std::free(memory);
-  }
-  std::atomic<long> calls{0}, live{0};
-  long fail_at = 0, most = 0;
-};
+long calls_of_new() { return news; }
+
+namespace {
 
 constexpr const char* kModels[] = {"phi3-dense", "gemma3-dense", "gpt-oss-moe", "mamba2-dense", "qwen35-dense", "deepseek2-moe"};
 

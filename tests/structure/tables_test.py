@@ -64,7 +64,7 @@ if set(names.values()) != set(architectures):
     errors.append(f"lib/arch: no GGUF name was found in {sorted(set(architectures) - set(names.values()))}")
 
 # Passes: <name>.cpp; formats: a decoder; kernels: a file for each instruction set in the table.
-same("lib/passes/passes.inc", table("lib/passes/passes.inc", "MAINSPRING_PASS"), [n[:-4] for n in text_of("lib/passes") if n != "passes.cpp"])
+same("lib/passes/passes.inc", table("lib/passes/passes.inc", "MAINSPRING_PASS"), [n[:-4] for n in text_of("lib/passes") if n not in ("passes.cpp", "rewrite.cpp")])  # those two run and write passes
 quant = "".join(text_of("lib/quant", "*.*").values())
 for name in table("lib/quant/formats.inc", "MAINSPRING_BLOCK_FORMAT"):
     if not re.search(rf"\bdecode_{name}\(|decode_##", quant):

@@ -90,11 +90,11 @@ Result<std::vector<ValueInfo>> infer_ExpandDims(const OpCall& c) {
   MAINSPRING_TRY(const ValueInfo* x, need(op, c, 0, "x"));
   MAINSPRING_TRY_VOID(need_int(op, c, 1, "axis"));
   if (!x->ranked) return one(unranked(x->dtype));
+  if (x->dims.size() >= static_cast<size_t>(Shape::kMaxRank)) return invalid("{}: x has rank {}, expected at most {}", op, x->dims.size(), Shape::kMaxRank - 1);
   const auto axis = ints_of(c.in[1]);
   if (!axis) return one(of_rank(x->dtype, x->dims.size() + 1));
   if (axis->size() != 1) return invalid("{}: {} axes, expected one", op, axis->size());
   MAINSPRING_TRY(const size_t place, axis_of(op, (*axis)[0], x->dims.size() + 1));
-  if (x->dims.size() >= static_cast<size_t>(Shape::kMaxRank)) return invalid("{}: x has rank {}", op, x->dims.size());
   ValueInfo y = like(*x);
   y.dims.insert(y.dims.begin() + static_cast<std::ptrdiff_t>(place), Dim(1));
   return one(std::move(y));

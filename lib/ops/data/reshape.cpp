@@ -12,6 +12,7 @@ namespace {
 void copy(const OpArgs& a) { copy_all(a.in[0], a.out[0]); }
 
 Result<std::vector<ValueInfo>> infer_identity(const OpCall& c) {
+  if (!has(c, 0)) return invalid("Identity: x is absent");  // not need(): sequences and optionals pass too
   ValueInfo v = c.in[0];
   v.value = nullptr;
   return one(std::move(v));

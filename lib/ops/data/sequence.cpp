@@ -257,6 +257,7 @@ Result<std::vector<ValueInfo>> infer_optional(const OpCall& c) {
 }
 
 Result<std::vector<ValueInfo>> infer_element(const OpCall& c) {
+  if (!has(c, 0)) return invalid("OptionalGetElement: the optional is absent");
   const ValueInfo& v = c.in[0];
   return one(as(is_sequence(v.container) ? Container::sequence : Container::tensor, v));
 }
