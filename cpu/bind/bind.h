@@ -41,6 +41,7 @@ Result<KernelBinding> bind_moe_route(const BindRequest& request, IsaSet isa);
 Result<KernelBinding> bind_moe_combine(const BindRequest& request, IsaSet isa);
 // products and attention of graphs: constant extents
 Result<KernelBinding> bind_matmul(const BindRequest& request, IsaSet isa);  // matmul.cpp
+Result<KernelBinding> bind_block_linear(const BindRequest& request, IsaSet isa);  // block_linear.cpp
 Result<KernelBinding> bind_attend(const BindRequest& request, IsaSet isa);  // attend.cpp
 // attention and recurrent kernels
 Result<KernelBinding> bind_attention(const BindRequest& request, IsaSet isa);

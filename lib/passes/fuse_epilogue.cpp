@@ -9,7 +9,7 @@
 namespace mainspring::inline v0 {
 namespace {
 
-bool takes_epilogue(std::string_view op) { return op == "conv" || op == "conv_transpose" || op == "matmul"; }
+bool takes_epilogue(std::string_view op) { return op == "conv" || op == "conv_transpose" || op == "matmul" || op == "block_linear"; }
 
 struct Act {
   std::string_view name;
@@ -68,7 +68,7 @@ Result<bool> pass_fuse_epilogue(Graph& graph, const PassContext&) {
       const auto found = open.find(n.in[k]);
       if (found == open.end() || r.uses(n.in[k]) != 1 || !r.is_f32(n.out[0]) || r.value(n.out[0]).dims != r.value(n.in[k]).dims) continue;
       Node f = found->second;
-      f.in.resize(4, kNone);
+      f.in.resize(std::max<size_t>(f.in.size(), 4), kNone);
       const bool has_act = !f.attrs.s("act").empty();
       if (n.op == "Add" && n.in.size() == 2 && f.attrs.i("act_first") == 0) {
         const ValueId other = n.in[1 - k];

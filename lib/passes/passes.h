@@ -31,6 +31,8 @@ class Makers {
   std::vector<int32_t> uses_;
   std::vector<NodeId> made_;
 };
+/// The pass dead_code, for a pass that leaves behind what the next one must not see.
+Result<bool> pass_dead_code(Graph& graph, const PassContext& context);
 /// Whether the provider has a kernel for the node, with `x` in place of the first operand's dtype where given. False without a provider to ask.
 bool accepts(const PassContext& context, const Graph& graph, const Node& node, std::optional<DType> x = {});
 
