@@ -41,7 +41,7 @@ bool make_problem(const OpCase& c, Problem* p) {
     const In in = i < c.in.size() ? c.in[i] : absent();
     p->in.push_back(ValueInfo{in.dtype, in.dims, in.state, in.present});
   }
-  auto out = p->op->infer(OpCall{p->in, c.attrs});
+  auto out = p->op->infer(OpCall{p->in, c.attrs, {}, p->op->n_out});
   if (!out) {
     ADD_FAILURE() << out.error().message;
     return false;
