@@ -149,6 +149,7 @@ void product_run(const void* params, const StepEnv& env, int64_t tile, int) {
       step.w += k * g.w_stride;
       step.x = a + k;
       step.k = std::min(depth, p.k - k);
+      if (!p.in_place) step.next = k + depth < p.k ? step.w + depth * kGemmWidth : from + width < outputs || row + rows == p.m ? part.w + width * p.k : nullptr;
       if (k) step.start = part.y, step.start_stride = g.y_stride, step.bias = nullptr;
       (p.in_place ? p.kernel->fn->in_place : p.kernel->fn->panels)(step);
     } while ((k += depth) < p.k);
@@ -254,7 +255,7 @@ void cut(MatmulParams* p, int workers) {
   p->rows = p->m <= 128 ? std::max<int64_t>(1, p->m) : ceil_div(ceil_div(p->m, ceil_div(p->m, int64_t{96})), tile) * tile;
   p->row_tiles = ceil_div(p->m, p->rows);
   const double panel_ns = read_ns + static_cast<double>(p->rows) * row_ns;
-  const int64_t most = std::max<int64_t>(1, static_cast<int64_t>(kTileNs / panel_ns)), least = static_cast<int64_t>(kLeastNs / panel_ns) + 1;
+  const int64_t most = std::max<int64_t>(4, static_cast<int64_t>(kTileNs / panel_ns)), least = static_cast<int64_t>(kLeastNs / panel_ns) + 1;
   const int64_t share = ceil_div(panels * p->row_tiles * p->copies, int64_t{8} * std::max(1, workers));
   p->panels_per_tile = std::max<int64_t>(1, std::min({most, std::max(least, share), panels}));
   if (p->panels_per_tile > 1) p->panels_per_tile = std::min(panels, ceil_div(p->panels_per_tile, int64_t{4}) * 4);

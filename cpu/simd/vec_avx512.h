@@ -20,6 +20,12 @@ struct Mask {
 };
 
 inline Vec set1(float x) { return {_mm512_set1_ps(x)}; }
+/// Keeps a in a register: compilers read what they have loaded from memory again for each use, since an operand in memory costs no instruction.
+#if defined(MAINSPRING_EMULATE_ISA)
+inline void keep(Vec&) {}
+#else
+inline void keep(Vec& a) { asm("" : "+v"(a.v)); }
+#endif
 inline Vec zero() { return {_mm512_setzero_ps()}; }
 inline Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void store(float* p, Vec a) { _mm512_storeu_ps(p, a.v); }

@@ -41,6 +41,7 @@ inline uint16_t f16_bits(float x) {
 }
 
 inline Vec set1(float x) { return {Vec::Reg{x, x, x, x}}; }
+inline void keep(Vec&) {}
 inline Vec zero() { return set1(0.0f); }
 /// Any alignment.
 inline Vec load(const float* p) { return {Vec::Reg{p[0], p[1], p[2], p[3]}}; }

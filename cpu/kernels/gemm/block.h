@@ -15,9 +15,15 @@ inline int64_t lanes_in(int64_t n, int v) {
   return left < 0 ? 0 : left < V::lanes ? left : V::lanes;
 }
 
+/// What a tile asks of memory while it works: at each k, in each panel, the line at `at`, which then moves on by `step` bytes.
+struct Soon {
+  const char* at;
+  int64_t step;
+};
+
 /// R rows × P panels. `part`: the one panel has n < 16 outputs.
 template <class V, bool in_place, int R, int P, bool part>
-void block_tile(const GemmBlock& a, int64_t row, int64_t panel) {
+void block_tile(const GemmBlock& a, int64_t row, int64_t panel, Soon soon) {
   constexpr int N = kGemmWidth / V::lanes, S = P * N;
   static_assert(P == 1 || !part);
   const int64_t o = panel * kGemmWidth, n = a.outputs - o, step = in_place ? a.w_stride : kGemmWidth;
@@ -39,7 +45,8 @@ void block_tile(const GemmBlock& a, int64_t row, int64_t panel) {
     }
   for (int64_t i = 0; i < a.k; ++i, w += step) {
     if constexpr (!in_place) {
-      MAINSPRING_UNROLL for (int p = 0; p < P; ++p) prefetch_ahead<kGemmWidth * 4>(w + p * a.panel_stride);
+      MAINSPRING_UNROLL for (int p = 0; p < P; ++p) __builtin_prefetch(soon.at + p * a.panel_stride * 4, 0, 2);
+      soon.at += soon.step;
     }
     typename V::reg b[S];
     MAINSPRING_UNROLL for (int p = 0; p < P; ++p) MAINSPRING_UNROLL for (int v = 0; v < N; ++v) b[p * N + v] =
@@ -58,31 +65,39 @@ void block_tile(const GemmBlock& a, int64_t row, int64_t panel) {
 
 // R rows at `row` over the panels [panel, last), P at a time, then half as many.
 template <class V, bool in_place, int R, int P = panels_beside<V, R>()>
-void block_rows(const GemmBlock& a, int64_t row, int64_t panel, int64_t last) {
+void block_rows(const GemmBlock& a, int64_t row, int64_t panel, int64_t last, const char* next) {
   const int64_t whole = last * kGemmWidth <= a.outputs ? last : last - 1;
-  for (; panel + P <= whole; panel += P) block_tile<V, in_place, R, P, false>(a, row, panel);
+  const auto soon = [&](int64_t p) {
+    if (next == nullptr) return Soon{reinterpret_cast<const char*>(a.w + p * a.panel_stride) + kAhead, kGemmWidth * 4};
+    return Soon{next + row * a.k / a.rows * kGemmWidth * 4, R * kGemmWidth * 4 / a.rows};
+  };
+  for (; panel + P <= whole; panel += P) block_tile<V, in_place, R, P, false>(a, row, panel, soon(panel));
   if constexpr (P > 1) {
-    if (panel < last) block_rows<V, in_place, R, P / 2>(a, row, panel, last);
+    if (panel < last) block_rows<V, in_place, R, P / 2>(a, row, panel, last, next);
   } else {
-    if (panel < last) block_tile<V, in_place, R, 1, true>(a, row, panel);
+    if (panel < last) block_tile<V, in_place, R, 1, true>(a, row, panel, soon(panel));
   }
 }
 
 template <class V, bool in_place, int R>
-void some_block_rows(const GemmBlock& a, int64_t row, int64_t n, int64_t panel, int64_t last) {
-  if (n == R) return block_rows<V, in_place, R>(a, row, panel, last);
-  if constexpr (R > 1) some_block_rows<V, in_place, R - 1>(a, row, n, panel, last);
+void some_block_rows(const GemmBlock& a, int64_t row, int64_t n, int64_t panel, int64_t last, const char* next) {
+  if (n == R) return block_rows<V, in_place, R>(a, row, panel, last, next);
+  if constexpr (R > 1) some_block_rows<V, in_place, R - 1>(a, row, n, panel, last, next);
 }
 
+// Few rows wait for the panels they meet, so that they ask for what is a little ahead of them; many are busy with the same panels for long, each tile of
+// them asks for its share of those that are next.
 template <class V, bool in_place>
 void block(const GemmBlock& a) {
   constexpr int R = V::row_tile, P = panels_beside<V, R>();
   const int64_t panels = (a.outputs + kGemmWidth - 1) / kGemmWidth;
   if (a.rows <= 0) return;
-  if (a.rows <= R) return some_block_rows<V, in_place, R>(a, 0, a.rows, 0, panels);
-  for (int64_t p = 0; p < panels; p += P)
+  if (a.rows <= R) return some_block_rows<V, in_place, R>(a, 0, a.rows, 0, panels, nullptr);
+  for (int64_t p = 0; p < panels; p += P) {
+    const float* next = p + P < panels ? a.w + (p + P) * a.panel_stride : a.next;
     for (int64_t row = 0, n; row < a.rows; row += n)
-      some_block_rows<V, in_place, R>(a, row, n = even_height<R>(a.rows - row), p, p + P < panels ? p + P : panels);
+      some_block_rows<V, in_place, R>(a, row, n = even_height<R>(a.rows - row), p, p + P < panels ? p + P : panels, reinterpret_cast<const char*>(next));
+  }
 }
 
 void activate_rows(const GemmActivate& a) {

@@ -53,6 +53,7 @@ struct GemmBlock {
   int64_t start_stride;
   const float* bias;     ///< null, or [outputs]
   int64_t k, rows, outputs;
+  const float* next;     ///< null, or panels that are wanted next, as far apart and as long as these: they are asked for while many rows meet these
 };
 
 /// y = act(y) for rows of n.

@@ -9,6 +9,7 @@ namespace mainspring::inline v0 {
 namespace {
 
 constexpr int kVectors = kRnnGroup / Vec::width;  // of a group
+constexpr int kAhead = 384;  // floats, of panels that come from the level 2 cache
 
 struct Lstm {
   static constexpr int gates = 4;
@@ -71,11 +72,18 @@ MAINSPRING_INLINE void block(const RnnStep& a, int64_t row, int64_t vector) {
     for (int r = 0; r < R; ++r) x[r] = set1(h[r * a.h_stride + i]);
     MAINSPRING_UNROLL
     for (int u = 0; u < U; ++u) {
+      Vec weight[G];
       MAINSPRING_UNROLL
       for (int g = 0; g < G; ++g) {
-        const Vec weight = load(w[u] + (i * G + g) * kRnnGroup);
+        const float* from = w[u] + (i * G + g) * kRnnGroup;
+        if ((vector + u) % kVectors == 0) __builtin_prefetch(from + kAhead, 0, 3);
+        weight[g] = load(from);
+        if constexpr (R > 1) keep(weight[g]);
+      }
+      MAINSPRING_UNROLL
+      for (int g = 0; g < G; ++g) {
         MAINSPRING_UNROLL
-        for (int r = 0; r < R; ++r) sum[r][u][g] = fma(x[r], weight, sum[r][u][g]);
+        for (int r = 0; r < R; ++r) sum[r][u][g] = fma(x[r], weight[g], sum[r][u][g]);
       }
     }
   }
@@ -98,12 +106,28 @@ void rows(const RnnStep& a, int64_t row) {
     for (; v < vectors; ++v) block<Cell, R, 1>(a, row, v);
 }
 
+/// Vectors of units that R rows meet at a time: for as many sums as keep both ports busy.
+template <class Cell, int R>
+constexpr int beside() {
+  constexpr int side = (R == 1 || Vec::registers < 32 ? 8 : 12) / (R * Cell::gates);
+  return side >= 4 ? 4 : side >= 2 || R == 1 ? 2 : 1;
+}
+
+/// The last n < R rows.
+template <class Cell, int R>
+void rest(const RnnStep& a, int64_t row, int64_t n) {
+  if constexpr (R > 1) {
+    if (n == R - 1) return rows<Cell, R - 1, beside<Cell, R - 1>()>(a, row);
+    rest<Cell, R - 1>(a, row, n);
+  }
+}
+
 template <class Cell>
 void step(const RnnStep& a) {
-  constexpr int kRows = Vec::registers == 32 ? 4 : 2, kBeside = Cell::gates >= 3 ? 2 : 4;
+  constexpr int kRows = Vec::registers == 32 ? 4 : 2;
   int64_t row = 0;
-  for (; row + kRows <= a.rows; row += kRows) rows<Cell, kRows, 1>(a, row);
-  for (; row < a.rows; ++row) rows<Cell, 1, kBeside>(a, row);
+  for (; row + kRows <= a.rows; row += kRows) rows<Cell, kRows, beside<Cell, kRows>()>(a, row);
+  rest<Cell, kRows>(a, row, a.rows - row);
 }
 
 constexpr RnnIsa kTable = {step<Lstm>, step<Gru>, step<GruReset>, step<GruNew>, step<Rnn>};
