@@ -162,19 +162,29 @@ void pack_panel(const void* user, const std::byte* source, int64_t panel, std::b
   const float* w = reinterpret_cast<const float*>(source);
   float* out = reinterpret_cast<float*>(panels) + panel * p.depth() * kConvWidth;
   const int64_t kh = p.h.axis.k, kw = p.w.axis.k, valid = std::min<int64_t>(kConvWidth, s.oc - panel * kConvWidth);
+  const auto outputs = [](auto f) {  // all at once: a lane each
+    for (int64_t o = 0; o < kConvWidth; ++o) f(o);
+  };
+  const int64_t rows = p.square ? 6 : 1, step = valid > 1 ? s.weight(0, 1, 0, 0) - s.weight(0, 0, 0, 0) : 0;
   for (int64_t row = 0; row < p.depth(); ++row) {
     const int64_t run = row / s.c, c = row % s.c, h0 = run / p.w.runs * 3, w0 = run % p.w.runs * 3;
-    for (int64_t o = 0; o < kConvWidth; ++o) {
-      double g[3][3] = {};
-      for (int64_t i = 0; i < 3 && h0 + i < kh && o < valid; ++i)
-        for (int64_t j = 0; j < 3 && w0 + j < kw; ++j) g[i][j] = static_cast<double>(w[s.weight(0, panel * kConvWidth + o, c, (h0 + i) * kw + w0 + j)]);
-      for (int64_t point = 0; point < p.points(); ++point) {
-        double sum = 0;
-        for (int i = 0; i < 3; ++i)
-          for (int j = 0; j < 3; ++j) sum += (p.square ? kG[point / 6][i] : i == 0) * g[i][j] * kG[point % 6][j];
-        out[(point * p.panels() * p.depth() + row) * kConvWidth + o] = static_cast<float>(sum);
+    double g[3][3][kConvWidth] = {}, half[6][3][kConvWidth] = {};
+    for (int64_t i = 0; i < 3 && h0 + i < kh; ++i)
+      for (int64_t j = 0; j < 3 && w0 + j < kw; ++j) {
+        const float* from = w + s.weight(0, panel * kConvWidth, c, (h0 + i) * kw + w0 + j);
+        for (int64_t o = 0; o < valid; ++o) g[i][j][o] = static_cast<double>(from[o * step]);
       }
-    }
+    for (int64_t a = 0; a < rows; ++a)
+      for (int64_t j = 0; j < 3; ++j)
+        for (int64_t i = 0; i < 3; ++i) {
+          const double f = p.square ? kG[a][i] : i == 0 ? 1 : 0;
+          outputs([&](int64_t o) { half[a][j][o] += f * g[i][j][o]; });
+        }
+    for (int64_t a = 0; a < rows; ++a)
+      for (int64_t k = 0; k < 6; ++k) {
+        float* to = out + ((a * 6 + k) * p.panels() * p.depth() + row) * kConvWidth;
+        outputs([&](int64_t o) { to[o] = static_cast<float>(half[a][0][o] * kG[k][0] + half[a][1][o] * kG[k][1] + half[a][2][o] * kG[k][2]); });
+      }
   }
 }
 
