@@ -154,28 +154,51 @@ std::optional<Stored> stored_bits(const Rewrite& r, const Node& n) {
   return s;
 }
 
-/// code - zero of all elements, [n, k]; empty where one is no integer of a signed byte.
-std::vector<int8_t> differences(const Stored& s) {
-  std::vector<int8_t> d(static_cast<size_t>(s.n * s.k));
-  const bool plain = s.code.per_byte == 1, is_signed = is_signed_int(s.code.dtype);
-  for (int64_t b = 0; b < s.k; b += kBlock)
-    for (int64_t o = 0; o < s.n; ++o) {
-      const double zero = s.zero.at(o, b);
-      const int z = std::abs(zero) <= 256 ? static_cast<int>(zero) : 1000;
-      if (zero != z) return {};
-      int8_t* to = d.data() + o * s.k + b;
-      for (int64_t i = 0; i < kBlock; ++i) {
-        int code;
-        if (plain) {
-          const std::byte c = s.code.data[o * s.code.o_stride + (b + i) * s.code.i_stride];
-          code = is_signed ? static_cast<int>(static_cast<int8_t>(c)) : std::to_integer<int>(c);
-        } else {
-          code = static_cast<int>(s.code.at(o, b + i));
+/// The codes of outputs [from, from + count) and kBlock k from i on, to rows k apart. What lies output by output is read in that order.
+void put_codes(const Spread& code, int64_t from, int64_t count, int64_t i, int64_t k, std::byte* to) {
+  if (code.per_byte > 1) {
+    for (int64_t o = 0; o < count; ++o)
+      for (int64_t j = 0; j < kBlock; ++j) to[o * k + j] = static_cast<std::byte>(static_cast<int>(code.at(from + o, i + j)));
+  } else if (code.i_stride == 1) {
+    for (int64_t o = 0; o < count; ++o) std::memcpy(to + o * k, code.data + (from + o) * code.o_stride + i, kBlock);
+  } else {
+    for (int64_t j = 0; j < kBlock; ++j) {
+      const std::byte* column = code.data + from * code.o_stride + (i + j) * code.i_stride;
+      for (int64_t o = 0; o < count; ++o) to[o * k + j] = column[o * code.o_stride];
+    }
+  }
+}
+
+struct Differences {
+  std::vector<int8_t> all;  ///< code - zero, [n, k]; empty where one is no integer of a signed byte
+  int least = 0, most = 0;
+};
+
+Differences differences(const Stored& s) {
+  constexpr int64_t kOutputs = 64;  // as many bytes as a line has
+  Differences d;
+  d.all.resize(static_cast<size_t>(s.n * s.k));
+  const bool is_signed = s.code.per_byte == 1 && is_signed_int(s.code.dtype);
+  for (int64_t i = 0; i < s.k; i += kBlock)
+    for (int64_t from = 0; from < s.n; from += kOutputs) {
+      const int64_t count = std::min(kOutputs, s.n - from);
+      int8_t* to = d.all.data() + from * s.k + i;
+      put_codes(s.code, from, count, i, s.k, reinterpret_cast<std::byte*>(to));
+      for (int64_t o = 0; o < count; ++o, to += s.k) {
+        const double zero = s.zero.at(from + o, i);
+        if (!(std::abs(zero) <= 256) || zero != std::floor(zero)) return {};
+        const int less = static_cast<int>(zero) + (is_signed ? 0 : -128), flip = is_signed ? 0 : 128;  // u8 less 128 is the i8 with the upper bit turned
+        int least = 1000, most = -1000;
+        for (int64_t j = 0; j < kBlock; ++j) {
+          const int v = static_cast<int8_t>(to[j] ^ flip) - less;
+          least = std::min(least, v);
+          most = std::max(most, v);
+          to[j] = static_cast<int8_t>(v);
         }
-        code -= z;
-        if (code < -128 || code > 127) return {};
-        to[i] = static_cast<int8_t>(code);
+        d.least = std::min(d.least, least);
+        d.most = std::max(d.most, most);
       }
+      if (d.least < -128 || d.most > 127) return {};
     }
   return d;
 }
@@ -236,12 +259,11 @@ Result<std::optional<Kept>> kept(Rewrite& r, const Stored& s, double factor, con
     for (int64_t b = 0; b < blocks; ++b) of[b] = uniform ? 1 : of[b] / shared;
     common[static_cast<size_t>(o)] = static_cast<float>(static_cast<double>(shared) * factor);
   }
-  const std::vector<int8_t> d = differences(s);
-  if (d.empty()) return std::optional<Kept>();
-  const auto [least, most] = std::minmax_element(d.begin(), d.end());
-  const Format& f = *std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& x) { return *least >= x.least && *most <= x.most; });
+  const Differences d = differences(s);
+  if (d.all.empty()) return std::optional<Kept>();
+  const Format& f = *std::find_if(std::begin(kFormats), std::end(kFormats), [&](const Format& x) { return d.least >= x.least && d.most <= x.most; });
   MAINSPRING_TRY(Tensor w, Tensor::make(allocator, f.dtype, {s.n, s.k}));
-  for (int64_t i = 0; i < s.n * blocks; ++i) f.write(d.data() + i * kBlock, le16_of(f32_to_f16(scales[static_cast<size_t>(i)])), w.data() + i * info_of(f.dtype).bytes);
+  for (int64_t i = 0; i < s.n * blocks; ++i) f.write(d.all.data() + i * kBlock, le16_of(f32_to_f16(scales[static_cast<size_t>(i)])), w.data() + i * info_of(f.dtype).bytes);
   MAINSPRING_TRY(Tensor c, float_tensor(allocator, common, {s.n}));
   Kept k;
   k.weight = r.weight(name, std::move(w));
