@@ -71,12 +71,15 @@ std::vector<Step> finish(const KernelBinding& self, std::span<const std::byte* c
 }  // namespace
 
 Result<KernelBinding> bind_block_linear(const BindRequest& q, IsaSet isa) {
-  const Operand &x = q.in[0], &y = q.out[0];
+  const Operand &x = q.in[0], &y = q.out[0], add = operand(q.in, 3);
   int64_t elements = 1;
-  for (const Dim& d : x.dims) {
-    if (!d.is_constant()) return unsupported("block_linear: x has a symbolic extent");
-    elements *= d.times;
+  for (const Operand* o : {&x, &y, &add}) {
+    for (const Dim& d : o->dims)
+      if (!d.is_constant()) return unsupported("block_linear: an operand has a symbolic extent");
+    const RowSpan rows = span_of(*o);
+    if (*o && rows.outer_bytes != rows.group * rows.row_bytes) return unsupported("block_linear: rows of an operand have gaps");
   }
+  for (const Dim& d : x.dims) elements *= d.times;
   KernelBinding b;
   auto params = std::make_shared<Params>();
   Params& p = *params;
@@ -89,12 +92,13 @@ Result<KernelBinding> bind_block_linear(const BindRequest& q, IsaSet isa) {
   p.x = x.ref;
   p.y = y.ref;
   p.bias = operand(q.in, 2).ref;
-  p.add = operand(q.in, 3).ref;
+  p.add = add.ref;
   p.scale = operand(q.in, 4).ref;
   p.rows = elements / p.k();
   p.row_bytes = static_cast<int64_t>(quantised_row_bytes(DType::q16_rows, p.k()));
   p.rows_per_turn = rows_per_tile(p.k(), 32768);
   p.cut = cut_of(p.matrix, p.rows, p.matrix.layout.panels(), 1, q.workers);
+  if (p.cut.panels > 1 && p.cut.panels % 2 != 0) p.cut = {p.cut.rows, p.cut.panels + 1, p.cut.row_tiles, ceil_div(p.matrix.layout.panels(), p.cut.panels + 1)};  // kernels take two at a time
   b.scratch_bytes = static_cast<size_t>(p.rows * p.row_bytes);
   b.worker_scratch_bytes = p.matrix.worker_scratch();
   b.ops_per_row = 2 * p.k() * p.n();

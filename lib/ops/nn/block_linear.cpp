@@ -36,25 +36,26 @@ Result<std::vector<ValueInfo>> infer(const OpCall& c) {
 
 void reference(const OpArgs& a) {
   const DecodedRows w(a.in[1]);
-  const int64_t k = w.length(), n = w.count(), rows = n == 0 ? 0 : a.out[0].shape.elements() / n;
-  const float* bias = a.in[2].as<float>(), *add = a.in[3].as<float>(), *scale = a.in[4].as<float>();
+  const Rows<float> x(a.in[0]), y(a.out[0]), add(a.in[3]);
+  const float *bias = a.in[2].as<float>(), *scale = a.in[4].as<float>();
+  const int64_t k = w.length(), n = w.count(), count = y.count();
   const FusedAct& act = *fused_act_of(a.attrs);
   const bool act_first = a.attrs.i("act_first") != 0;
   const double act_a = a.attrs.f("act_a", act.a), act_b = a.attrs.f("act_b", act.b);
-  std::vector<float> weights(static_cast<size_t>(k)), x(static_cast<size_t>(rows * k));
-  std::vector<std::byte> row(quantised_row_bytes(DType::q16_rows, k) + 64);
-  std::byte* q = row.data() + (64 - reinterpret_cast<uintptr_t>(row.data()) % 64) % 64;
-  for (int64_t r = 0; r < rows; ++r) {
-    quantise_row(DType::q16_rows, a.in[0].as<float>() + r * k, k, q);
-    decode_quantised_row(DType::q16_rows, q, k, x.data() + r * k);
+  std::vector<float> weights(static_cast<size_t>(k)), rounded(static_cast<size_t>(count * k));
+  std::vector<std::byte> room(quantised_row_bytes(DType::q16_rows, k) + 64);
+  std::byte* row = room.data() + (64 - reinterpret_cast<uintptr_t>(room.data()) % 64) % 64;
+  for (int64_t r = 0; r < count; ++r) {
+    quantise_row(DType::q16_rows, x[r], k, row);
+    decode_quantised_row(DType::q16_rows, row, k, rounded.data() + r * k);
   }
   for (int64_t o = 0; o < n; ++o) {
     w.read(o, weights.data());
-    for (int64_t r = 0; r < rows; ++r) {
-      double sum = dot(x.data() + r * k, weights.data(), k) * (scale ? static_cast<double>(scale[o]) : 1) + (bias ? static_cast<double>(bias[o]) : 0);
-      const double other = add ? static_cast<double>(add[r * n + o]) : 0;
+    for (int64_t r = 0; r < count; ++r) {
+      double sum = dot(rounded.data() + r * k, weights.data(), k) * (scale ? static_cast<double>(scale[o]) : 1) + (bias ? static_cast<double>(bias[o]) : 0);
+      const double other = a.in[3] ? static_cast<double>(add[r][o]) : 0;
       sum = act_first ? act.apply(sum, act_a, act_b) + other : act.apply(sum + other, act_a, act_b);
-      a.out[0].as<float>()[r * n + o] = static_cast<float>(sum);
+      y[r][o] = static_cast<float>(sum);
     }
   }
 }
