@@ -98,7 +98,6 @@ Result<KernelBinding> bind_block_linear(const BindRequest& q, IsaSet isa) {
   p.row_bytes = static_cast<int64_t>(quantised_row_bytes(DType::q16_rows, p.k()));
   p.rows_per_turn = rows_per_tile(p.k(), 32768);
   p.cut = cut_of(p.matrix, p.rows, p.matrix.layout.panels(), 1, q.workers);
-  if (p.cut.panels > 1 && p.cut.panels % 2 != 0) p.cut = {p.cut.rows, p.cut.panels + 1, p.cut.row_tiles, ceil_div(p.matrix.layout.panels(), p.cut.panels + 1)};  // kernels take two at a time
   b.scratch_bytes = static_cast<size_t>(p.rows * p.row_bytes);
   b.worker_scratch_bytes = p.matrix.worker_scratch();
   b.ops_per_row = 2 * p.k() * p.n();
