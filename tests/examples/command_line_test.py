@@ -184,7 +184,7 @@ def errors_have_codes():
     refuses(2, "", "nonsense")
     refuses(2, "--prompt", "generate", MODEL)
     refuses(1, "No such file", "generate", "/does/not/exist", "--prompt", "x")
-    refuses(3, "expected a GGUF file", "generate", __file__, "--prompt", "x")
+    refuses(3, "expected a GGUF or ONNX file", "generate", __file__, "--prompt", "x")
     refuses(1, "top_p", "generate", MODEL, "--prompt", "x", "--top-p", 7)
     for verb in "generate chat tokenize detokenize template logits perplexity bench info explain".split():
         code, out, _ = run(verb, "--help")

@@ -117,6 +117,25 @@ TEST(RunData, ExtentsMayHangOnData) {
   }
 }
 
+TEST(RunData, OutputsWhoseExtentsHangOnDataGoToTheCallersMemoryToo) {
+  ox::Graph g;
+  g.inputs = {f32s("x", {"N"})};
+  g.outputs = {any("where", kI64)};
+  g.nodes = {ox::node("NonZero", {"x"}, {"where"})};
+  const std::string bytes = ox::model(g);
+  Session session = open_session(open_file(bytes), {.threads = 1});
+  const Tensor x = data<float>(Shape{4}, {0, 3, 0, 4});
+  std::vector<int64_t> memory(4, -7);
+  const auto place = [&](int64_t n) { return *Tensor::borrow(std::span(memory).subspan(1, static_cast<size_t>(n)), Shape{1, n}); };
+  EXPECT_TRUE(run(session, {{"x", x}}, {{"where", place(2)}}).values.empty());
+  EXPECT_EQ(memory, (std::vector<int64_t>{-7, 1, 3, -7}));
+  const auto refused = session.run({{"x", x}}, {{"where", place(1)}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid_argument);
+  EXPECT_NE(refused.error().message.find("'where'"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(elements<int64_t>(run(session, {{"x", x}})["where"]), (std::vector<int64_t>{1, 3}));
+}
+
 TEST(RunData, ExtentsMayBeAnInput) {
   ox::Graph g;
   g.inputs = {f32s("x", {"N"}), ox::info("to", ox::tensor_type(kI64, {"R"}))};

@@ -228,6 +228,38 @@ TEST(Run, ProfilesBoundTheExtents) {
   EXPECT_NE(unknown.error().message.find("'Height'"), std::string::npos) << unknown.error().message;
 }
 
+TEST(Run, PreparingChecksAndRunsNothing) {
+  const std::string bytes = vision_model();
+  Session session = open_session(open_file(bytes), {.threads = 1});
+  const Tensor x = noise(Shape{1, 3, 6, 6});
+  EXPECT_EQ(session.memory().arena, 0u);
+  const NamedTensor good[] = {{"x", x}}, bad[] = {{"x", noise(Shape{1, 4, 6, 6})}};
+  ASSERT_TRUE(session.prepare(good));
+  const size_t arena = session.memory().arena;
+  EXPECT_GT(arena, 0u);
+  EXPECT_NE(session.explain().find("conv"), std::string::npos) << session.explain();
+  const auto refused = session.prepare(bad);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid_argument);
+  const auto paused = session.run(good, {}, {.budget = std::chrono::nanoseconds(1)});
+  ASSERT_TRUE(paused && paused->in_progress);
+  EXPECT_EQ(session.memory().arena, arena);
+  EXPECT_FALSE(session.prepare(good)) << "a run is in progress";
+  auto r = session.resume_run();
+  ASSERT_TRUE(r) << r.error().message;
+  EXPECT_EQ((*r)["y"].shape(), (Shape{1, 36, 8}));
+}
+
+TEST(Run, ExactAndUsualArithmeticAgree) {
+  const std::string bytes = vision_model();
+  const Model model = open_file(bytes);
+  Session usual = open_session(model, {.threads = 1}), exact = open_session(model, {.threads = 1, .exact = true});
+  const Tensor x = noise(Shape{1, 3, 13, 9});
+  const std::vector<float> a = elements(run(usual, {{"x", x}})["y"]), b = elements(run(exact, {{"x", x}})["y"]);
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 2e-5) << i;
+}
+
 TEST(Run, APausedRunGivesTheSameBits) {
   for (const int threads : {1, 2}) {
     const std::string bytes = vision_model();

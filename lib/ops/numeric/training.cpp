@@ -50,6 +50,7 @@ Result<std::vector<ValueInfo>> infer_update(const Optimiser& op, const OpCall& c
     if (i >= 2 && all_constant(*x) && all_constant(c.in[2 + (i - 2) % n]) && x->dims != c.in[2 + (i - 2) % n].dims) return invalid("{}: extents of operand {} are not those of its tensor", op.name, i);
     if (!is_number(x->dtype)) return invalid("{}: operand {} is {}, expected numbers", op.name, i, name_of(x->dtype));
   }
+  if (c.n_out > static_cast<int>((1 + op.states) * n)) return invalid("{}: {} outputs are wanted of {} tensors, expected at most {}", op.name, c.n_out, n, (1 + op.states) * n);
   std::vector<ValueInfo> all;
   for (size_t kind = 0; kind <= op.states; ++kind)
     for (size_t i = 0; i < n; ++i) {
