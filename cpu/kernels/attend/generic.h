@@ -8,6 +8,9 @@ namespace mainspring::inline v0 {
 namespace {
 
 constexpr int W = Vec::width;
+/// Of a weight beside the largest, as a logarithm: what is less is 0. Its exponential is the last above the subnormal numbers, each of which would cost
+/// an assist of the microcode, as would the products with it.
+constexpr float kLeast = -87.0f;
 constexpr float kMinusInf = -__builtin_huge_valf();
 
 float soften(const AttendRow& a) {
@@ -36,9 +39,11 @@ float soften(const AttendRow& a) {
   if (now == kMinusInf) i = 0;  // nothing is seen yet
   for (int64_t j = i; j < a.padded; j += W) store(s + j, zero());
   if (now == kMinusInf) return 1;
+  const Vec least = set1(kLeast);
   Vec sum = zero();
   for (int64_t j = 0; j < i; j += W) {
-    const Vec p = exp(load(s + j) - set1(now));
+    const Vec x = load(s + j) - set1(now);
+    const Vec p = select(less(x, least), zero(), exp(max(least, x)));
     store(s + j, p);
     sum = sum + p;
   }
