@@ -15,6 +15,8 @@ namespace {
 struct ConvParams {
   ConvPlan plan;
   ConvIo io;
+  Ref source;       ///< computed weights: a step packs them each time
+  Packing packing;
 };
 
 /// A tile's place, and its lists in the worker's scratch.
@@ -25,6 +27,7 @@ struct Tile {
   const float* x;  // of the image
   float* y;
   const float* add;
+  const float* w;
   ConvRow* list;
   ConvTap* taps;
   int64_t* held;  // which row of inputs each copy is of
@@ -105,7 +108,7 @@ void run_dense(Tile& t, ConvArgs& a) {
   }
   a.n_rows = t.n_rows;
   if (t.p.plan.thin) {
-    a.w = t.p.io.w, a.w_step = t.p.plan.thin_step(), a.outputs = s.oc;
+    a.w = t.w, a.w_step = t.p.plan.thin_step(), a.outputs = s.oc;
     return t.p.io.fn->thin(a);
   }
   a.w_step = t.p.plan.panel_floats();
@@ -114,7 +117,7 @@ void run_dense(Tile& t, ConvArgs& a) {
   const float* bias = a.bias;
   for (int64_t g = t.group; g < t.group + t.groups; ++g) {
     const int64_t out = g * outputs + output;
-    a.w = t.p.io.w + (g * t.p.plan.panels() + t.panel) * a.w_step;
+    a.w = t.w + (g * t.p.plan.panels() + t.panel) * a.w_step;
     a.bias = bias != nullptr ? bias + out : nullptr;
     for (ConvRow* row = t.list; row < t.list + t.n_rows; ++row) {
       const int64_t moved_in = g == t.group ? 0 : s.group_in(), moved_out = g == t.group ? out : outputs;
@@ -134,7 +137,7 @@ void run_depthwise(Tile& t, ConvArgs& a) {
   a.w_step = t.p.plan.channels();
   const int64_t output = t.panel * kConvWidth;
   a.outputs = std::min(t.panels * kConvWidth, s.c - output);
-  a.w = t.p.io.w + output;
+  a.w = t.w + output;
   a.bias += a.bias != nullptr ? output : 0;
   for (int64_t r = t.row; r < t.row + t.rows; ++r)
     for (int64_t q = t.pixel, n; q < last; q += n) {
@@ -180,6 +183,7 @@ void conv_run(const void* params, const StepEnv& env, int64_t tile, int worker) 
          floats(p.io.x, p.io.x_batch),
          floats(p.io.y, p.io.y_batch),
          floats(p.io.add, p.io.add_batch),
+         p.io.weights(env),
          reinterpret_cast<ConvRow*>(take(p.plan.most_rows * static_cast<int64_t>(sizeof(ConvRow)))),
          reinterpret_cast<ConvTap*>(take(p.plan.most_taps * static_cast<int64_t>(sizeof(ConvTap)))),
          reinterpret_cast<int64_t*>(take((p.plan.input_floats > 0 ? p.plan.most_inputs : 0) * 8)),
@@ -199,6 +203,13 @@ int64_t conv_tiles(const void* params, const StepEnv&) {
   const ConvPlan& plan = static_cast<const ConvParams*>(params)->plan;
   return plan.batch == 0 ? 0 : plan.parts.back().tiles;
 }
+
+void pack_run(const void* params, const StepEnv& env, int64_t tile, int) {
+  const auto& p = *static_cast<const ConvParams*>(params);
+  p.packing.pack(p.packing.user.get(), env.at(p.source), tile, env.at(p.io.w));
+}
+
+int64_t pack_tiles(const void* params, const StepEnv& env) { return conv_tiles(params, env) == 0 ? 0 : static_cast<const ConvParams*>(params)->packing.pieces; }
 
 ConvAct act_of(std::string_view name) {
   constexpr std::pair<std::string_view, ConvAct> kActs[] = {
@@ -227,7 +238,7 @@ Result<KernelBinding> bind(const BindRequest& q, IsaSet isa, bool transposed) {
     for (const Dim& d : o->dims)
       if (!d.is_constant()) return unsupported("{}: an extent is symbolic", op);
   }
-  if (!w.is_weight) return unsupported("{}: the weights are computed", op);
+  if (!w.is_weight && w.row_stride != image_floats(w)) return unsupported("{}: the weights are computed and lie apart", op);
   MAINSPRING_TRY(const ConvShape shape, conv_shape(op, transposed, x.dims, w.dims, q.node->attrs));
   const FusedAct* act = fused_act_of(q.node->attrs);
   if (act == nullptr || act_of(act->name) == ConvAct::count) return unsupported("{}: no kernel for this activation", op);
@@ -244,18 +255,22 @@ Result<KernelBinding> bind(const BindRequest& q, IsaSet isa, bool transposed) {
   int64_t batch = x.dims[0].times;
   const bool dense_batch = x.row_stride == image_floats(x) && y.row_stride == image_floats(y) && (!add || add.row_stride == image_floats(add));
   const ConvShape simple = simplified(shape, &batch, dense_batch);
-  if (!q.exact && batch > 0 && winograd_pays(simple)) return bind_winograd(io, simple, batch, kernel, q.workers);
-  ConvParams p{plan_conv(simple, batch, kernel, q.workers), io};
+  if (!q.exact && w.is_weight && batch > 0 && winograd_pays(simple)) return bind_winograd(io, simple, batch, kernel, q.workers);
+  ConvParams p{plan_conv(simple, batch, kernel, q.workers), io, w.ref, {}};
+  p.packing = conv_packing(p.plan);
   KernelBinding b;
   b.kernel = p.plan.depthwise || p.plan.thin ? fmt::format("conv.{} {}", kernel.name, p.plan.thin ? "thin" : "depthwise") : fmt::format("conv.{} {}x{}", kernel.name, kernel.pixel_tile, kConvWidth);
-  b.packings.push_back(conv_packing(p.plan));
-  b.bytes_read = static_cast<int64_t>(b.packings[0].bytes);
+  b.bytes_read = static_cast<int64_t>(p.packing.bytes);
+  if (w.is_weight) b.packings.push_back(p.packing);
+  else b.scratch_bytes = round_up(p.packing.bytes, 64);
   b.worker_scratch_bytes = p.plan.scratch_bytes();
   b.ops_per_row = 2 * p.plan.products();
-  b.finish = [](const KernelBinding& self, std::span<const std::byte* const> packed, Ref) {
+  b.finish = [](const KernelBinding& self, std::span<const std::byte* const> packed, Ref scratch) {
     auto* all = static_cast<ConvParams*>(self.params.get());
-    all->io.w = reinterpret_cast<const float*>(packed[0]);
-    return std::vector<Step>{Step{conv_run, conv_tiles, all}};
+    all->io.w = packed.empty() ? scratch : ConvIo::constant(packed[0]);
+    std::vector<Step> steps{Step{conv_run, conv_tiles, all}};
+    if (packed.empty()) steps.insert(steps.begin(), Step{pack_run, pack_tiles, all});
+    return steps;
   };
   b.params = std::make_shared<ConvParams>(std::move(p));
   return b;

@@ -17,12 +17,14 @@ namespace mainspring::inline v0::cpu {
 /// Operands and the end of a node, as steps keep them.
 struct ConvIo {
   const ConvIsa* fn = nullptr;
-  const float* w = nullptr;  ///< packed
+  Ref w;  ///< packed
   Ref x, y, bias, add;
   int64_t x_batch = 0, y_batch = 0, add_batch = 0;  ///< floats from image to image
   ConvAct act = ConvAct::clip;
   float a = 0, b = 0;
   bool act_first = false;
+  static Ref constant(const std::byte* p) { return {Space::constant, static_cast<int64_t>(reinterpret_cast<intptr_t>(p))}; }
+  const float* weights(const StepEnv& env) const { return reinterpret_cast<const float*>(env.at(w)); }
   /// Arguments with bias and activation set.
   ConvArgs args(const StepEnv& env) const {
     ConvArgs c{};

@@ -97,7 +97,7 @@ void winograd_run(const void* params, const StepEnv& env, int64_t tile, int work
   const int64_t depth = p.depth(), outputs = panels * kConvWidth, points = p.points();
   float* v = reinterpret_cast<float*>(env.scratch(worker));  // [points, n, depth]
   float* m = v + static_cast<int64_t>(round_up(static_cast<size_t>(points * p.per_tile * depth), 16));  // [points, n, outputs]
-  const float* x = reinterpret_cast<const float*>(env.at(all.io.x));
+  const float *x = reinterpret_cast<const float*>(env.at(all.io.x)), *w = all.io.weights(env);
   for (int64_t i = 0; i < n; ++i) {
     const Place at = place_of(p, first + i);
     for (int64_t run = 0; run < p.runs(); ++run) {
@@ -125,7 +125,7 @@ void winograd_run(const void* params, const StepEnv& env, int64_t tile, int work
   for (int64_t point = 0; point < points; ++point) {
     const ConvRow row{v + point * n * depth, m + point * n * outputs, nullptr, &tap, 1, n};
     a.rows = &row;
-    a.w = all.io.w + (point * p.panels() + panel) * a.w_step;
+    a.w = w + (point * p.panels() + panel) * a.w_step;
     all.io.fn->dense(a);
   }
   ConvArgs end = all.io.args(env);
@@ -219,7 +219,7 @@ KernelBinding bind_winograd(const ConvIo& io, const ConvShape& shape, int64_t ba
   b.ops_per_row = 2 * shape.axis[1].out * shape.axis[2].out * shape.taps() * shape.c * shape.oc;  // as a plain sum has them
   b.finish = [](const KernelBinding& self, std::span<const std::byte* const> packed, Ref) {
     auto* p = static_cast<Params*>(self.params.get());
-    p->io.w = reinterpret_cast<const float*>(packed[0]);
+    p->io.w = ConvIo::constant(packed[0]);
     return std::vector<Step>{Step{winograd_run, winograd_tiles, p}};
   };
   b.params = std::make_shared<Params>(Params{std::move(plan), io});

@@ -138,7 +138,7 @@ class MAINSPRING_API Session {
   Result<StepResult> resume(const StepOptions& options = {});
 
   /// Runs a graph. Inputs by name, each once (those that the file gives a default may be left out); nothing is copied: they must stay in place and unchanged
-  /// until the run is done. `outputs`: dense memory of the caller for some of the outputs, written in place; the others come back in the result.
+  /// until the run is done. `outputs`: the caller's dense memory for some of them (not for strings), written in place; the others come back in the result.
   /// Runs with the same extents as one of the latest allocate nothing where every output is bound and no extent hangs on data.
   /// Errors: invalid_argument (an unknown or missing name, dtype, rank or extents that do not fit; operands that do not fit each other, with the
   /// node's name; a language model), cancelled, out_of_memory, unsupported.

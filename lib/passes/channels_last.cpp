@@ -157,7 +157,7 @@ bool explicit_pads(const Node& n, const Dims& x, const Dims& y, const Ints& kern
 Result<bool> ChannelsLast::conv(const Node& n) {
   const bool transposed = n.op == "ConvTranspose";
   const ValueId w = r.now(n.in[1]);
-  if (!r.is_f32(n.in[0]) || !r.is_weight(w) || !r.is_f32(w) || rank(n.in[0]) < 3 || rank(n.in[0]) > 5 || rank(w) != rank(n.in[0])) return false;
+  if (!r.is_f32(n.in[0]) || !r.is_f32(w) || rank(n.in[0]) < 3 || rank(n.in[0]) > 5 || rank(w) != rank(n.in[0])) return false;
   if (dims(n.out[0]).size() != rank(w) || !constant(dims(n.out[0]))) return false;
   for (const ValueId v : {n.in[0], n.out[0]})
     for (const Dim& d : dims(v))
@@ -172,7 +172,8 @@ Result<bool> ChannelsLast::conv(const Node& n) {
   x.push_back(dims(n.in[0])[1]);
   if (!conv_shape(op, transposed, x, dims(w), attrs)) return false;
   MAINSPRING_TRY(const ValueId in, last_form(n.in[0]));
-  MAINSPRING_TRY(const ValueId y, r.add(op, n.name, {in, w, n.in.size() > 2 ? n.in[2] : kNone}, std::move(attrs)));
+  MAINSPRING_TRY_VOID(plain(n.in[1]));  // computed weights
+  MAINSPRING_TRY(const ValueId y, r.add(op, n.name, {in, r.now(n.in[1]), n.in.size() > 2 ? n.in[2] : kNone}, std::move(attrs)));
   set_last(n.out[0], y);
   return true;
 }

@@ -315,6 +315,23 @@ Result<void> GraphRunner::run_node(Segment& s, NodeId i) {
   return {};
 }
 
+namespace {
+
+/// A tensor of strings may show characters of an operand, or of a node's attributes (labels). While a run lasts, all of these do: operands stand in slots_,
+/// weights in the model, and a node of a plan or at a border belongs to a segment of the run's path, which stays until the run is over. What leaves the
+/// run gets its own, in sequences too.
+Result<void> own_characters(Datum& d, Allocator& allocator) {
+  const auto own = [&allocator](Datum& x) -> Result<void> {
+    if (!x.is_tensor() || x.tensor.dtype() != DType::string) return {};
+    MAINSPRING_TRY(x.tensor, Tensor::copy_strings(allocator, std::as_const(x.tensor).span<std::string_view>(), x.tensor.shape()));
+    return {};
+  };
+  for (Datum& item : d.items) MAINSPRING_TRY_VOID(own(item));
+  return own(d);
+}
+
+}  // namespace
+
 Result<void> GraphRunner::finish(Segment& s) {
   for (size_t k = 0; k < out_.size(); ++k) {
     const ValueId v = graph_.outputs[k];
@@ -329,10 +346,8 @@ Result<void> GraphRunner::finish(Segment& s) {
       if (!d.tensor.bytes().empty()) std::memcpy(out_[k].tensor.data(), d.tensor.bytes().data(), d.tensor.bytes().size());
       continue;
     }
-    if (d.is_tensor() && d.tensor.dtype() == DType::string) {  // characters may belong to an operand
-      MAINSPRING_TRY(Tensor own, Tensor::copy_strings(host_.allocator(), std::as_const(d.tensor).span<std::string_view>(), d.tensor.shape()));
-      d = std::move(own);
-    } else if (d.is_tensor() && !made_here) {
+    MAINSPRING_TRY_VOID(own_characters(d, host_.allocator()));
+    if (d.is_tensor() && d.tensor.dtype() != DType::string && !made_here) {
       MAINSPRING_TRY(Tensor own, host_.make(d.tensor.dtype(), d.tensor.shape()));
       if (!d.tensor.bytes().empty()) std::memcpy(own.data(), d.tensor.bytes().data(), d.tensor.bytes().size());
       d = std::move(own);

@@ -131,6 +131,7 @@ Result<RunResult> Session::run(std::span<const NamedTensor> inputs, std::span<co
   for (const NamedTensor& n : outputs) {
     const auto port = std::find_if(ports.begin(), ports.end(), [&](const PortInfo& p) { return p.name == n.name; });
     if (port == ports.end()) return invalid("run: the graph has no output '{}', it has {}", n.name, names_of(ports));
+    if (port->dtype == DType::string) return invalid("run: output '{}' is of strings, whose characters the memory given for it does not hold", n.name);
     Datum& bound = s.bound_outputs[static_cast<size_t>(port - ports.begin())];
     if (bound) return invalid("run: output '{}' is given twice", n.name);
     bound = n.value;

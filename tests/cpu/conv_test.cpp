@@ -15,6 +15,7 @@ struct Geometry {
   std::string act = {};
   bool bias = true, add = false, act_first = false;
   Ints output_padding = {};
+  bool computed = false;  ///< weights that another node makes
 };
 
 OpCase conv_case(const char* op, const Geometry& g, bool exact) {
@@ -27,7 +28,7 @@ OpCase conv_case(const char* op, const Geometry& g, bool exact) {
   c.attrs.set("act", g.act);
   c.attrs.set("act_first", int64_t{g.act_first});
   if (g.act == "clip") c.attrs.set("act_a", -0.5), c.attrs.set("act_b", 6.0);
-  c.in = {rows(g.x), weights(DType::f32, g.w), absent(), absent()};
+  c.in = {rows(g.x), g.computed ? rows(g.w) : weights(DType::f32, g.w), absent(), absent()};
   const OpDef* def = find_op(op);
   std::vector<ValueInfo> in;
   for (const In& i : c.in) in.push_back(ValueInfo{i.dtype, i.dims, i.state, i.present});
@@ -83,6 +84,10 @@ const std::vector<OpCase> kConv = cases_of(
                 {.name = "groups_large", .x = {1, 30, 31, 48}, .w = {96, 12, 3, 3}, .pads = {1, 1, 1, 1}, .group = 4, .act = "relu"},
                 {.name = "many_panels", .x = {1, 10, 10, 160}, .w = {272, 160, 3, 3}, .pads = {1, 1, 1, 1}},
                 {.name = "no_images", .x = {0, 4, 4, 3}, .w = {5, 3, 1, 1}},
+                {.name = "computed", .x = {2, 9, 13, 16}, .w = {40, 16, 3, 3}, .pads = {1, 1, 1, 1}, .act = "relu", .computed = true},
+                {.name = "computed_groups", .x = {1, 6, 7, 12}, .w = {10, 6, 3, 2}, .group = 2, .add = true, .computed = true},
+                {.name = "computed_depthwise", .x = {1, 7, 9, 37}, .w = {37, 1, 3, 3}, .pads = {1, 1, 1, 1}, .group = 37, .computed = true},
+                {.name = "computed_thin", .x = {1, 9, 11, 20}, .w = {3, 20, 3, 3}, .computed = true},
             });
 MAINSPRING_OP_TEST(Conv, kConv);
 
@@ -116,6 +121,7 @@ const std::vector<OpCase> kTransposed = cases_of(
                           {.name = "groups", .x = {1, 5, 6, 12}, .w = {12, 10, 3, 3}, .strides = {2, 2}, .pads = {1, 1, 1, 1}, .group = 3},
                           {.name = "depthwise", .x = {1, 6, 9, 35}, .w = {35, 1, 4, 4}, .strides = {2, 2}, .pads = {1, 1, 1, 1}, .group = 35},
                           {.name = "volume", .x = {1, 3, 2, 4, 5}, .w = {5, 4, 2, 3, 3}, .strides = {2, 1, 2}, .pads = {0, 1, 0, 0, 1, 1}},
+                          {.name = "computed", .x = {1, 6, 7, 24}, .w = {24, 33, 3, 2}, .strides = {2, 2}, .computed = true},
                       });
 MAINSPRING_OP_TEST(ConvTranspose, kTransposed);
 

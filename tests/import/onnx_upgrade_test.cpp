@@ -10,7 +10,7 @@ constexpr OpDef kStandIns[] = {
     own_op("Slice", knows_nothing),     own_op("Split", knows_nothing),      own_op("TopK", knows_nothing),      own_op("Resize", knows_nothing),     own_op("ScatterElements", same_as_first),
     own_op("Concat", knows_nothing),    own_op("Dropout", same_as_first),    own_op("BatchNormalization", same_as_first), own_op("GroupNormalization", same_as_first), own_op("Expand", knows_nothing),
     own_op("PRelu", same_as_first),     own_op("DFT", knows_nothing),        own_op("GridSample", knows_nothing), own_op("RoiAlign", knows_nothing),  own_op("LpPool", knows_nothing),
-    own_op("Tile", knows_nothing),      own_op("Scan", knows_nothing),       own_op("ai.onnx.ml.LabelEncoder", same_as_first), kSame,                              kDark};
+    own_op("Tile", knows_nothing),      own_op("Scan", knows_nothing),        own_op("ai.onnx.ml.LabelEncoder", same_as_first), own_op("Range", knows_nothing), own_op("GatherND", knows_nothing), kSame,                              kDark};
 
 struct Upgraded {
   OnnxFile file;
@@ -171,6 +171,23 @@ TEST(OnnxUpgrade, TilesOfAnAxis) {
   const Message t = ints_tensor("t", {3}), a = ints_tensor("a", {2});
   expect_ints(up(5, node("Tile", {"x", "t", "a"}, {"y"}), {t, a}).in(1), {1, 1, 3, 1});
   EXPECT_EQ(load(5, node("Tile", {"x", "t", "c"}, {"y"}), {t}, {"y"}).error().code, Errc::unsupported);
+}
+
+TEST(OnnxUpgrade, NamesOfMicrosoft) {
+  const Message one = ints_tensor("one", {1}), pads = ints_tensor("pads", {0, 0, 1, 1, 0, 0, 1, 1});
+  const Upgraded range = up(17, node("Range", {"one", "one"}, {"y"}, {}, "com.microsoft"), {one});
+  EXPECT_EQ(range.node().op, "Range");
+  EXPECT_EQ(elements<int64_t>(range.in(2)), (Ints{1}));
+  EXPECT_EQ(up(17, node("Range", {"one", "one", "c"}, {"y"}, {}, "com.microsoft"), {one}).node().in[2], range.graph().inputs[1]);
+  EXPECT_EQ(up(17, node("GatherND", {"x", "one"}, {"y"}, {}, "com.microsoft"), {one}).node().op, "GatherND");
+  const Upgraded pad = up(17, node("Pad", {"x", "pads"}, {"y"}, {}, "com.microsoft"), {pads});
+  EXPECT_EQ(pad.node().op, "Pad");
+  EXPECT_EQ(pad.graph().nodes.size(), 1u);
+  const Message row = raw_tensor("pads", kI64, {1, 8}, Ints{0, 0, 1, 1, 0, 0, 1, 1});
+  const Upgraded flat = up(17, node("Pad", {"x", "pads"}, {"y"}, {}, "com.microsoft"), {row});
+  ASSERT_EQ(flat.graph().nodes.size(), 2u);
+  EXPECT_EQ(flat.graph().nodes[0].op, "Reshape");
+  EXPECT_EQ(flat.node().in[1], flat.graph().nodes[0].out[0]);
 }
 
 TEST(OnnxUpgrade, ScanOverABatch) {

@@ -271,6 +271,14 @@ TEST(Numeric, HostileContentsStayInside) {
   EXPECT_EQ(run_reals("CumSum", {x, ints(DType::i64, {}, {-1})}, {{"reverse", int64_t{1}}, {"exclusive", int64_t{1}}}), (R{2, 0, 4, 0}));
 }
 
+TEST(Numeric, SoftmaxRoundsAsSmallerOperatorsWould) {
+  // Exponentials of 0 and -1 in bf16: 1 and 0.3671875; with each addition rounded their sum is 1.734375, whose third is rounded once.
+  EXPECT_EQ(run_reals("Softmax", {reals(DType::bf16, {3}, {1, 0, 0})}), (R{0.578125, 0.2119140625, 0.2119140625}));
+  // A long row's sum does not stall.
+  const R even = run_reals("Softmax", {reals(DType::bf16, {4096}, R(4096, 1.0))});
+  EXPECT_EQ(even, R(4096, 1.0 / 4096));
+}
+
 /// What a session gives to dynamic operators.
 class Call : public DynamicCall {
  public:

@@ -191,8 +191,8 @@ TEST(RunSequences, GoInAndComeOut) {
 TEST(RunStrings, GoInAndComeOutAsTheResultsOwn) {
   ox::Graph g;
   g.inputs = {ox::info("a", ox::tensor_type(kString, {"N"})), ox::info("b", ox::tensor_type(kString, {"N"}))};
-  g.outputs = {any("joined", kString), any("same", kString)};
-  g.nodes = {ox::node("StringConcat", {"a", "b"}, {"joined"}), ox::node("Identity", {"a"}, {"same"})};
+  g.outputs = {any("joined", kString), any("same", kString), sequence_of("list", kString)};
+  g.nodes = {ox::node("StringConcat", {"a", "b"}, {"joined"}), ox::node("Identity", {"a"}, {"same"}), ox::node("SequenceConstruct", {"a"}, {"list"})};
   const std::string bytes = ox::model(g);
   Session session = open_session(open_file(bytes), {.threads = 1});
   RunResult r;
@@ -207,6 +207,10 @@ TEST(RunStrings, GoInAndComeOutAsTheResultsOwn) {
   }
   EXPECT_EQ(elements<std::string_view>(r["joined"]), (std::vector<std::string_view>{"größe !", std::string_view("\0x", 2)}));
   EXPECT_EQ(elements<std::string_view>(r["same"]), (std::vector<std::string_view>{"größe ", std::string_view("\0x", 2)}));
+  ASSERT_EQ(r.values[2].items.size(), 1u);
+  EXPECT_EQ(elements<std::string_view>(r.values[2].items[0].tensor), (std::vector<std::string_view>{"größe ", std::string_view("\0x", 2)}));
+  const Tensor place = data<std::string_view>(Shape{1}, {""}), word = data<std::string_view>(Shape{1}, {"word"});
+  EXPECT_FALSE(session.run({{"a", word}, {"b", word}}, {{"same", place}}));  // no room for characters
 }
 
 TEST(RunOutputs, MayBeInputsConstantsAndSecondNames) {

@@ -115,6 +115,25 @@ Result<void> grid_modes(Upgrading& u) {
   return {};
 }
 
+/// com.microsoft's may leave the step out.
+Result<void> step_of_one(Upgrading& u) {
+  const Value* start = u.operand(0);
+  if (start == nullptr || u.operand(2) != nullptr) return {};
+  MAINSPRING_TRY(const ValueId step, u.scalar(start->dtype, 1));
+  u.set_operand(2, step);
+  return {};
+}
+
+/// com.microsoft's may hold the pads as one row.
+Result<void> pads_of_a_row(Upgrading& u) {
+  const Value* pads = u.operand(1);
+  if (pads == nullptr || !pads->ranked || pads->dims.size() != 2) return {};
+  constexpr int64_t all[] = {-1};
+  MAINSPRING_TRY(const ValueId shape, u.ints(all));
+  MAINSPRING_TRY(u.node.in[1], u.before("Reshape", {u.node.in[1], shape}));
+  return {};
+}
+
 /// Scale and bias stood for groups; now for channels.
 Result<void> scale_of_channels(Upgrading& u) {
   const Value* x = u.operand(0);
@@ -323,8 +342,16 @@ Result<void> Upgrading::ints_to_operand(std::string_view attr, size_t i) {
 }
 
 std::string_view newest_name(std::string_view op) {
-  if (op == "Upsample") return "Resize";
-  return op == "Scatter" ? "ScatterElements" : op;
+  constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+      {"Upsample", "Resize"},
+      {"Scatter", "ScatterElements"},
+      {"com.microsoft.Range", "Range"},
+      {"com.microsoft.Pad", "Pad"},
+      {"com.microsoft.GatherND", "GatherND"},
+  };
+  for (const auto& [old, today] : kNames)
+    if (op == old) return today;
+  return op;
 }
 
 Result<void> upgrade(Upgrading u) {

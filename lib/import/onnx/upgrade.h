@@ -38,7 +38,7 @@ struct Upgrading {
   Result<void> ints_to_operand(std::string_view attr, size_t i);
 };
 
-/// What an operator of ai.onnx is called today: Upsample has become Resize, Scatter ScatterElements.
+/// What an operator is called today: Upsample has become Resize, Scatter ScatterElements; some of com.microsoft mean the same as ai.onnx's.
 std::string_view newest_name(std::string_view op);
 /// Brings the node's attributes and operands up to date; its name stays. Errors: unsupported, corrupt_data, those of Graph::add_node.
 Result<void> upgrade(Upgrading u);

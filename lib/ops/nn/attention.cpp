@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "ops/nn/heads.h"
+#include "ops/onnx_dtype.h"
 #include "ops/op.h"
 #include "ops/shape.h"
 
@@ -96,6 +97,8 @@ void reference_Attention(const OpArgs& a) {
   AttentionRule rule;
   rule.scale = a.attrs.f("scale", 1 / std::sqrt(static_cast<double>(q.size)));
   rule.softcap = a.attrs.f("softcap");
+  rule.narrow = a.in[0].dtype;
+  rule.softmax = dtype_of_onnx(a.attrs.i("softmax_precision", onnx_of_dtype(rule.narrow))).value_or(DType::f64);
   rule.bias = [&](int64_t b, int64_t h, int64_t i, std::span<double> bias) {
     const int64_t n = static_cast<int64_t>(bias.size()), ours = valid.empty() ? n : valid[at(b)];
     const int64_t position = i + (has(a, 4) ? past : valid.empty() ? 0 : ours - q.length);

@@ -56,7 +56,8 @@ void reference(bool transposed, const OpArgs& a) {
   if (!shape || act == nullptr) return;  // infer has refused it
   const ConvShape& s = *shape;
   const TensorView &x = a.in[0], &y = a.out[0];
-  const float* w = a.in[1].as<const float>();
+  const int64_t w_row = a.in[1].shape.elements() / a.in[1].shape[0];
+  const auto w = [&v = a.in[1], w_row](int64_t i) { return static_cast<double>(v.as<const float>()[i / w_row * v.row_stride + i % w_row]); };
   const float* bias = has(a, 2) ? a.in[2].as<const float>() : nullptr;
   const double act_a = a.attrs.f("act_a", act->a), act_b = a.attrs.f("act_b", act->b);
   const bool act_first = a.attrs.i("act_first") != 0;
@@ -76,7 +77,7 @@ void reference(bool transposed, const OpArgs& a) {
         double sum = bias != nullptr ? static_cast<double>(bias[oc]) : 0;
         for (const Tap& t : taps)
           for (int64_t c = 0; c < s.group_in(); ++c)
-            sum += static_cast<double>(x.as<const float>()[t.x + g * s.group_in() + c]) * static_cast<double>(w[s.weight(g, oc % s.group_out(), c, t.w)]);
+            sum += static_cast<double>(x.as<const float>()[t.x + g * s.group_in() + c]) * w(s.weight(g, oc % s.group_out(), c, t.w));
         const double add = has(a, 3) ? static_cast<double>(a.in[3].as<const float>()[n * a.in[3].row_stride + o * s.oc + oc]) : 0;
         const double result = act_first ? act->apply(sum, act_a, act_b) + add : act->apply(sum + add, act_a, act_b);
         y.as<float>()[n * y.row_stride + o * s.oc + oc] = static_cast<float>(result);

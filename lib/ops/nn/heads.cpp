@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/narrow.h"
+
 namespace mainspring::inline v0 {
 
 Heads heads_of(const TensorView& v, int64_t heads) {
@@ -51,6 +53,9 @@ Heads attend_heads(const Heads& q, const Heads& k, const Heads& v, const Attenti
   const int64_t n = k.length, shared = k.heads > 0 ? q.heads / k.heads : 0;
   if (shared == 0) return y;
   std::vector<double> turned(at(k.size * n)), bias(at(n)), scores(at(n));
+  const auto round = [&rule](double x) { return narrowed(rule.narrow, x); };
+  const bool rounds = rule.narrow == DType::f16 || rule.narrow == DType::bf16;
+  const double k_scale = rounds ? round(std::sqrt(std::fabs(rule.scale))) : 1, q_scale = rounds ? std::copysign(k_scale, rule.scale) : rule.scale;
   const auto show = [&](int stage, int64_t b, int64_t h, int64_t i) {
     if (rule.look) rule.look(stage, b, h, i, scores);
   };
@@ -59,16 +64,17 @@ Heads attend_heads(const Heads& q, const Heads& k, const Heads& v, const Attenti
       const int64_t kv = h / shared;
       if (h % shared == 0)
         for (int64_t j = 0; j < n; ++j)
-          for (int64_t e = 0; e < k.size; ++e) turned[at(e * n + j)] = k.row(b, kv, j)[e];
+          for (int64_t e = 0; e < k.size; ++e) turned[at(e * n + j)] = round(k.row(b, kv, j)[e] * k_scale);
       for (int64_t i = 0; i < q.length; ++i) {
         std::fill(scores.begin(), scores.end(), 0.0);
         for (int64_t e = 0; e < q.size; ++e) {
-          const double x = q.row(b, h, i)[e] * rule.scale;
+          const double x = round(q.row(b, h, i)[e] * q_scale);
           for (size_t j = 0; j < scores.size(); ++j) scores[j] += x * turned[at(e * n) + j];
         }
+        for (double& s : scores) s = round(s);
         show(0, b, h, i);
         if (rule.softcap > 0)
-          for (double& s : scores) s = rule.softcap * std::tanh(s / rule.softcap);
+          for (double& s : scores) s = round(rule.softcap * round(std::tanh(round(s / rule.softcap))));
         show(1, b, h, i);
         std::fill(bias.begin(), bias.end(), 0.0);
         if (rule.bias) rule.bias(b, h, i, bias);
@@ -77,13 +83,13 @@ Heads attend_heads(const Heads& q, const Heads& k, const Heads& v, const Attenti
         for (size_t j = 0; j < scores.size(); ++j) {
           const bool seen = bias[j] != -std::numeric_limits<double>::infinity();
           sees = sees || seen;
-          scores[j] = seen ? scores[j] + bias[j] : bias[j];
+          scores[j] = seen ? narrowed(rule.softmax, round(scores[j] + bias[j])) : bias[j];
           most = std::max(most, scores[j]);
         }
         show(2, b, h, i);
-        double sum = rule.sinks.empty() ? 0 : std::exp(rule.sinks[at(h)] - most);
-        for (double& s : scores) sum += s = sees ? std::exp(s - most) : 0;
-        for (double& s : scores) s = sees ? s / sum : 0;
+        const double sink = rule.sinks.empty() ? 0 : std::exp(rule.sinks[at(h)] - most);
+        const double sum = sees ? exponentials(rule.softmax, scores, most) + sink : 0;
+        for (double& s : scores) s = sees ? round(narrowed(rule.softmax, s / sum)) : 0;
         show(3, b, h, i);
         for (int64_t j = 0; j < n; ++j) {
           const double p = scores[at(j)];

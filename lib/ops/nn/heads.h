@@ -28,6 +28,8 @@ Heads joined(const Heads& past, const Heads& now);
 void put_heads(const TensorView& to, const Heads& from);
 
 struct AttentionRule {
+  /// f16 or bf16: queries and keys (each times √scale), scores and probabilities are rounded to it, as ONNX's basic operators would. `softmax`: the same inside it.
+  DType narrow = DType::f64, softmax = DType::f64;
   double scale = 1;
   double softcap = 0;  ///< 0: none; else scores become softcap × tanh(score / softcap)
   /// Adds to the scores of query i; -inf: that key is not seen. A query that sees none gives zeros.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/narrow.h"
 #include "ops/numeric/runs.h"
 #include "ops/op.h"
 
@@ -22,22 +23,22 @@ double most_of(Lane x) {
   const double most = *std::max_element(x.begin(), x.end());
   return std::isfinite(most) ? most : 0;
 }
-void softmax(Lane x) {
-  const double most = most_of(x), sum = sum_of_exp(x, most);
-  for (double& v : x) v = std::exp(v - most) / sum;
+void softmax(DType t, Lane x) {
+  const double sum = exponentials(t, x, most_of(x));
+  for (double& v : x) v /= sum;
 }
-void log_softmax(Lane x) {
+void log_softmax(DType, Lane x) {
   const double most = most_of(x), log = std::log(sum_of_exp(x, most));
   for (double& v : x) v = v - most - log;
 }
-void hardmax(Lane x) {
+void hardmax(DType, Lane x) {
   const auto at = std::max_element(x.begin(), x.end()) - x.begin();
   for (size_t i = 0; i < x.size(); ++i) x[i] = i == static_cast<size_t>(at);
 }
 
 struct Normaliser {
   const char* name;
-  void (*apply)(Lane);
+  void (*apply)(DType, Lane);
 };
 constexpr Normaliser kNormalisers[] = {{"Softmax", softmax}, {"LogSoftmax", log_softmax}, {"Hardmax", hardmax}};
 
@@ -67,7 +68,7 @@ constexpr OpDef normaliser() {
             const int64_t axis = softmax_axis(a.attrs);
             const auto first = static_cast<size_t>(axis < 0 ? axis + std::max(s.rank(), 1) : axis);
             const Lanes lanes(s, first, a.attrs.i("legacy_flatten") ? static_cast<size_t>(s.rank()) : first + 1);
-            map_lanes<double>(a.in[0], a.out[0], lanes, [](Lane x) { kNormalisers[i].apply(x); });
+            map_lanes<double>(a.in[0], a.out[0], lanes, [t = a.in[0].dtype](Lane x) { kNormalisers[i].apply(t, x); });
           }};
 }
 
