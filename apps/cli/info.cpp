@@ -135,6 +135,7 @@ void info(const Options& o) {
 
 void explain(const Options& o) {
   const ms::Model model = o.common.open();
+  if (model.is_graph() && !o.profile.file.empty()) throw Stop{kUsage, "--profile is for language models; bench tells a graph's latency"};
   if (!o.profile.file.empty()) return profile(model, o.profile, o.numbers, o.common.json);
   ms::Session session = must(ms::Session::create(model, session_options(o)));
   if (model.is_graph()) must(session.prepare(o.inputs.read(model, true)));

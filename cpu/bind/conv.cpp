@@ -45,8 +45,8 @@ struct Tile {
     const int64_t at = output_at(r, q) + channel;
     list[n_rows++] = {from + channel, y + at, add != nullptr ? add + at : nullptr, taps + n_taps, 0, n};
   }
-  void tap(int64_t at, int64_t w) {
-    taps[n_taps++] = {at, w};
+  void tap(int64_t at, int64_t weights) {
+    taps[n_taps++] = {at, weights};
     ++list[n_rows - 1].n_taps;
   }
   /// Calls each(row of inputs, row of weights) for the taps of the first two axes that fall on inputs.
@@ -54,12 +54,12 @@ struct Tile {
   void for_input_rows(int64_t r, F each) const {
     const ConvLine &ld = part.line[0], &lh = part.line[1];
     const int64_t step = static_cast<int64_t>(part.line[2].at.size()) * shape().group_in();
-    int64_t w = part.w_row;
+    int64_t row = part.w_row;
     for (const int64_t dd : ld.at)
       for (const int64_t hh : lh.at) {
         const int64_t id = d * ld.in_step + dd, ih = r * lh.in_step + hh;
-        if (id >= 0 && id < shape().axis[0].in && ih >= 0 && ih < shape().axis[1].in) each(id * shape().axis[1].in + ih, w);
-        w += step;
+        if (id >= 0 && id < shape().axis[0].in && ih >= 0 && ih < shape().axis[1].in) each(id * shape().axis[1].in + ih, row);
+        row += step;
       }
   }
 };

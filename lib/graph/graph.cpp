@@ -69,17 +69,18 @@ std::string value_text(const Graph& g, ValueId id) {
   return fmt::format("%{}{}{}", id, v.name.empty() ? "" : ":", v.name);
 }
 
+/// By get_if: std::visit brings abort() for a variant that holds nothing.
 std::string attr_text(const Attr& a) {
-  struct Text {
-    std::string operator()(int64_t v) const { return fmt::format("{}", v); }
-    std::string operator()(double v) const { return fmt::format("{}", v); }
-    std::string operator()(const std::string& v) const { return v; }
-    std::string operator()(const std::vector<int64_t>& v) const { return fmt::format("[{}]", fmt::join(v, ", ")); }
-    std::string operator()(const std::vector<double>& v) const { return fmt::format("[{} numbers]", v.size()); }
-    std::string operator()(const std::vector<std::string>& v) const { return fmt::format("[{} strings]", v.size()); }
-    std::string operator()(const Tensor& v) const { return fmt::format("{} of {} elements", name_of(v.dtype()), v.elements()); }
-  };
-  return a.name + "=" + std::visit(Text{}, a.value);
+  const auto* v = &a.value;
+  std::string text;
+  if (const auto* i = std::get_if<int64_t>(v)) text = fmt::format("{}", *i);
+  else if (const auto* f = std::get_if<double>(v)) text = fmt::format("{}", *f);
+  else if (const auto* s = std::get_if<std::string>(v)) text = *s;
+  else if (const auto* is = std::get_if<std::vector<int64_t>>(v)) text = fmt::format("[{}]", fmt::join(*is, ", "));
+  else if (const auto* fs = std::get_if<std::vector<double>>(v)) text = fmt::format("[{} numbers]", fs->size());
+  else if (const auto* ss = std::get_if<std::vector<std::string>>(v)) text = fmt::format("[{} strings]", ss->size());
+  else if (const auto* t = std::get_if<Tensor>(v)) text = fmt::format("{} of {} elements", name_of(t->dtype()), t->elements());
+  return a.name + "=" + text;
 }
 
 }  // namespace

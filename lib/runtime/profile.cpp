@@ -44,6 +44,7 @@ void count_bytes(const Plan& plan, const StepEnv& env, int64_t* bytes) {
 
 Result<void> Session::start_profile(int64_t tiles) {
   Impl& s = *impl_;
+  if (s.runner != nullptr) return unsupported("session: profiles are for language models so far, this one is a graph");
   if (s.phase != Impl::Phase::idle) return invalid("session: a step is in progress, resume or cancel it first");
   if (tiles < 1 || tiles > kMaxTiles) return invalid("session: a profile of {} tiles, expected 1 to {}", tiles, kMaxTiles);
   const auto workers = static_cast<size_t>(s.options.threads), nodes = s.plan->nodes.size();

@@ -1,6 +1,7 @@
 // ImageDecoder: small files written by hand, damaged ones, formats that are not read.
 #include <gtest/gtest.h>
 
+#include "core/buffer.h"
 #include "mainspring/context.h"
 #include "ops/tensor.h"
 

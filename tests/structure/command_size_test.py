@@ -2,7 +2,7 @@
 """The stripped command stays small, and `bench` tells its size. `command_size_test.py STRIP COMMAND MODEL`"""
 import json, os, subprocess, sys, tempfile
 
-MOST = 6_000_000
+MOST = 10_000_000  # 5.3 MB of language models; the rest are the operators of ONNX and their kernels
 strip, command, model = sys.argv[1:]
 with tempfile.TemporaryDirectory() as d:
     small = os.path.join(d, "mainspring")
