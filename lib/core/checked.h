@@ -20,6 +20,6 @@ std::optional<T> checked_mul(T a, T b) {
   return r;
 }
 constexpr size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b > 0); }  // of any a: nothing is added before
 
 }  // namespace mainspring::inline v0

@@ -144,7 +144,7 @@ Result<std::vector<ValueInfo>> infer_split(const OpCall& c) {
     else if (!has(c, 1) && whole.is_constant()) d = std::min(left, ceil_div(whole.times, pieces));
     else if (!has(c, 1) && whole.is_known() && whole.times % pieces == 0) d = Dim(whole.times / pieces, whole.symbol);
     if (d.is_constant() && (d.times < 0 || (whole.is_constant() && d.times > left))) return invalid("Split: a part of {}, input is {}", d.times, text_of(*x));
-    left -= d.times;
+    if (whole.is_constant()) left -= d.times;
   }
   if (sizes && whole.is_constant() && left != 0) return invalid("Split: {} of {} are in no part", left, whole.times);
   return parts;
