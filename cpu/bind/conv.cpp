@@ -54,12 +54,12 @@ struct Tile {
   void for_input_rows(int64_t r, F each) const {
     const ConvLine &ld = part.line[0], &lh = part.line[1];
     const int64_t step = static_cast<int64_t>(part.line[2].at.size()) * shape().group_in();
-    int64_t row = part.w_row;
+    int64_t weights_row = part.w_row;
     for (const int64_t dd : ld.at)
       for (const int64_t hh : lh.at) {
         const int64_t id = d * ld.in_step + dd, ih = r * lh.in_step + hh;
-        if (id >= 0 && id < shape().axis[0].in && ih >= 0 && ih < shape().axis[1].in) each(id * shape().axis[1].in + ih, row);
-        row += step;
+        if (id >= 0 && id < shape().axis[0].in && ih >= 0 && ih < shape().axis[1].in) each(id * shape().axis[1].in + ih, weights_row);
+        weights_row += step;
       }
   }
 };
