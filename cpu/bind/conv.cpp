@@ -27,7 +27,7 @@ struct Tile {
   const float* x;  // of the image
   float* y;
   const float* add;
-  const float* weights;
+  const float* w;
   ConvRow* list;
   ConvTap* taps;
   int64_t* held;  // which row of inputs each copy is of
@@ -108,7 +108,7 @@ void run_dense(Tile& t, ConvArgs& a) {
   }
   a.n_rows = t.n_rows;
   if (t.p.plan.thin) {
-    a.w = t.weights, a.w_step = t.p.plan.thin_step(), a.outputs = s.oc;
+    a.w = t.w, a.w_step = t.p.plan.thin_step(), a.outputs = s.oc;
     return t.p.io.fn->thin(a);
   }
   a.w_step = t.p.plan.panel_floats();
@@ -117,7 +117,7 @@ void run_dense(Tile& t, ConvArgs& a) {
   const float* bias = a.bias;
   for (int64_t g = t.group; g < t.group + t.groups; ++g) {
     const int64_t out = g * outputs + output;
-    a.w = t.weights + (g * t.p.plan.panels() + t.panel) * a.w_step;
+    a.w = t.w + (g * t.p.plan.panels() + t.panel) * a.w_step;
     a.bias = bias != nullptr ? bias + out : nullptr;
     for (ConvRow* row = t.list; row < t.list + t.n_rows; ++row) {
       const int64_t moved_in = g == t.group ? 0 : s.group_in(), moved_out = g == t.group ? out : outputs;
@@ -137,7 +137,7 @@ void run_depthwise(Tile& t, ConvArgs& a) {
   a.w_step = t.p.plan.channels();
   const int64_t output = t.panel * kConvWidth;
   a.outputs = std::min(t.panels * kConvWidth, s.c - output);
-  a.w = t.weights + output;
+  a.w = t.w + output;
   a.bias += a.bias != nullptr ? output : 0;
   for (int64_t r = t.row; r < t.row + t.rows; ++r)
     for (int64_t q = t.pixel, n; q < last; q += n) {
