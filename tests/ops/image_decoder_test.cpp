@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/buffer.h"
-#include "mainspring/context.h"
+#include "core/buffer.h"
 #include "ops/tensor.h"
 
 namespace mainspring::inline v0 {

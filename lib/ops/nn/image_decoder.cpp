@@ -154,7 +154,8 @@ Result<Raster> tiff(Bytes bytes) {
     return unsupported("{}: a TIFF with compression {}, {} bits a sample, {} channels", kOp, first(259, 1), first(258, 1), r.channels);
   const Tag strips = find(273);
   r.row_bytes = r.width * r.channels;
-  r.pixels = f.from(strips.n > 0 ? item(strips, 0) : int64_t{UINT32_MAX});
+  const int64_t pixels = strips.n > 0 ? item(strips, 0) : 0;
+  if (pixels >= 8) r.pixels = f.from(pixels);  // behind the head; 0 where the list is cut off
   if (!r.holds()) return Raster{};
   const int64_t rows = std::clamp<int64_t>(first(278, r.height), 1, r.height);
   for (int64_t i = 1; i < (r.height + rows - 1) / rows; ++i)
