@@ -134,7 +134,14 @@ inline Vec copysign(Vec magnitude, Vec sign) {
                                               _mm512_and_si512(bit, _mm512_castps_si512(sign.v))))};
 }
 inline Vec sqrt(Vec a) { return {_mm512_sqrt_ps(a.v)}; }
+#if defined(MAINSPRING_EMULATE_ISA)  // SIMDe multiplies by 2^n, which is infinite before the product is
+inline Vec scale2(Vec a, Vec n) {
+  const Vec half = round(n * set1(0.5f));
+  return {_mm512_scalef_ps(_mm512_scalef_ps(a.v, half.v), (n - half).v)};
+}
+#else
 inline Vec scale2(Vec a, Vec n) { return {_mm512_scalef_ps(a.v, n.v)}; }
+#endif
 inline Vec iota() { return {_mm512_set_ps(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0)}; }
 inline float reduce_add(Vec a) {
   const __m256 y = _mm256_add_ps(low_half(a), high_half(a));
