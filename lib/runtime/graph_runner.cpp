@@ -129,13 +129,17 @@ bool keyed_by_content(const Datum& d, bool shaping) {
   return shaping && d.is_tensor() && d.tensor.shape().rank() <= 1 && d.tensor.elements() <= kMostKeyElements && d.tensor.dtype() != DType::string;
 }
 
-void give(Progress& p, ValueId v, const Datum& d, bool with_content, Tensor copy) {
+/// Errors: out_of_memory.
+Result<void> give(Progress& p, ValueId v, const Datum& d, bool with_content) {
   p.state[at(v)] = Progress::State::given;
   p.is_tensor[at(v)] = d.is_tensor();
-  if (!d.is_tensor()) return;
+  if (!d.is_tensor()) return {};
   p.dtype[at(v)] = d.tensor.dtype();
   p.shape[at(v)] = d.tensor.shape();
-  if (with_content) p.content[at(v)] = std::move(copy);
+  if (with_content) {
+    MAINSPRING_TRY(p.content[at(v)], Tensor::copy_bytes(d.tensor.dtype(), d.tensor.shape(), d.tensor.bytes().data(), d.tensor.bytes().size()));
+  }
+  return {};
 }
 
 template <class List>
@@ -162,21 +166,8 @@ Result<GraphRunner::Segment*> GraphRunner::root_for(std::span<const Datum> in) {
   ++clock_;
   if (Segment* known = find_by_key(roots_, key_, clock_)) return known;
   Progress p = begin(graph_, host_.allocator());
-  for (size_t i = 0; i < in.size(); ++i) {
-    const bool content = keyed_by_content(in[i], shaping_[at(graph_.inputs[i])]);
-    Tensor copy;
-    if (content) {
-      MAINSPRING_TRY(copy, Tensor::copy_bytes(in[i].tensor.dtype(), in[i].tensor.shape(), in[i].tensor.bytes().data(), in[i].tensor.bytes().size()));
-    }
-    give(p, graph_.inputs[i], in[i], content, std::move(copy));
-  }
-  std::vector<int64_t> key = key_;
-  MAINSPRING_TRY(auto segment, compile(std::move(p)));
-  segment->key = std::move(key);
-  segment->used = clock_;
-  make_room(roots_);
-  roots_.push_back(std::move(segment));
-  return roots_.back().get();
+  for (size_t i = 0; i < in.size(); ++i) MAINSPRING_TRY_VOID(give(p, graph_.inputs[i], in[i], keyed_by_content(in[i], shaping_[at(graph_.inputs[i])])));
+  return compile_into(roots_, std::move(p));
 }
 
 Result<GraphRunner::Segment*> GraphRunner::child_of(Segment& s) {
@@ -188,23 +179,20 @@ Result<GraphRunner::Segment*> GraphRunner::child_of(Segment& s) {
   Progress p = s.after;
   for (const NodeId i : s.border) {
     p.done[at(i)] = true;
-    for (const ValueId v : s.after.source.nodes[at(i)].out) {
-      const Datum& d = slots_[at(v)];
-      const bool content = keyed_by_content(d, s.shaping[at(v)]);
-      Tensor copy;
-      if (content) {
-        MAINSPRING_TRY(copy, Tensor::copy_bytes(d.tensor.dtype(), d.tensor.shape(), d.tensor.bytes().data(), d.tensor.bytes().size()));
-      }
-      give(p, v, d, content, std::move(copy));
-    }
+    for (const ValueId v : s.after.source.nodes[at(i)].out) MAINSPRING_TRY_VOID(give(p, v, slots_[at(v)], keyed_by_content(slots_[at(v)], s.shaping[at(v)])));
   }
+  return compile_into(s.children, std::move(p));
+}
+
+/// A new segment of the present key, in the place of the one that was used longest ago where there are many.
+Result<GraphRunner::Segment*> GraphRunner::compile_into(std::vector<std::unique_ptr<Segment>>& list, Progress progress) {
   std::vector<int64_t> key = key_;
-  MAINSPRING_TRY(auto segment, compile(std::move(p)));
+  MAINSPRING_TRY(auto segment, compile(std::move(progress)));
   segment->key = std::move(key);
   segment->used = clock_;
-  make_room(s.children);
-  s.children.push_back(std::move(segment));
-  return s.children.back().get();
+  make_room(list);
+  list.push_back(std::move(segment));
+  return list.back().get();
 }
 
 Result<std::unique_ptr<GraphRunner::Segment>> GraphRunner::compile(Progress progress) {

@@ -65,6 +65,7 @@ class GraphRunner {
   Result<void> check(std::span<const Datum> in) const;
   Result<Segment*> root_for(std::span<const Datum> in);
   Result<Segment*> child_of(Segment& s);
+  Result<Segment*> compile_into(std::vector<std::unique_ptr<Segment>>& list, Progress progress);
   Result<std::unique_ptr<Segment>> compile(Progress progress);
   Result<void> bind(Segment& s);
   Result<void> run_border(Segment& s);
