@@ -13,6 +13,8 @@ constexpr int64_t kMostElements = int64_t{1} << 40;
 
 }  // namespace
 
+bool only_renames(std::string_view op) { return op == "Reshape" || op == "Squeeze" || op == "Unsqueeze" || op == "Flatten"; }
+
 Shape shape_of(const Dims& dims) {
   Shape s;
   for (const Dim& d : dims) s.push_back(d.times);

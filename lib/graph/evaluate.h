@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "mainspring/ext/graph.h"
@@ -15,6 +16,8 @@ namespace mainspring::inline v0 {
 Result<std::vector<Tensor>> evaluate(const OpDef& op, std::span<const Tensor* const> in, std::span<const ValueInfo> out, const Attrs& attrs, Allocator& allocator);
 /// Constant extents within reason. Errors: invalid_argument, naming the node.
 Result<void> check_extents(const Node& node, std::span<const ValueInfo> out);
+/// The elements stay as they are and where they are: another shape of the same.
+bool only_renames(std::string_view op);
 /// Constant dims as a shape.
 Shape shape_of(const Dims& dims);
 /// A weight's elements, without a copy.

@@ -31,8 +31,6 @@ bool keeps_order(std::span<const int64_t> perm, const Dims& dims) {
   return true;
 }
 
-bool only_renames(const Node& n) { return n.op == "Reshape" || n.op == "Squeeze" || n.op == "Unsqueeze" || n.op == "Flatten"; }
-
 Result<ValueId> reshape(Rewrite& r, const Node& n, ValueId from, const Dims& to, Allocator& allocator, bool& made) {
   std::vector<int64_t> extents;
   for (const Dim& d : to) extents.push_back(d.times);
@@ -51,7 +49,7 @@ Result<bool> pass_drop_copies(Graph& graph, const PassContext& context) {
     const ValueId from = usual ? r.now(n.in[0]) : kNone;
     bool nothing = usual && n.op == "Identity" && r.value(from).kind != Kind::state;
     if (usual && !nothing && !same_value(r.value(from), r.value(n.out[0]))) nothing = false;
-    else if (usual && !nothing) nothing = n.op == "Cast" || n.op == "CastLike" || (n.op == "Dropout" && (n.in.size() < 3 || n.in[2] == kNone)) || only_renames(n) || n.op == "Expand" ||
+    else if (usual && !nothing) nothing = n.op == "Cast" || n.op == "CastLike" || (n.op == "Dropout" && (n.in.size() < 3 || n.in[2] == kNone)) || only_renames(n.op) || n.op == "Expand" ||
                                            ((n.op == "Sum" || n.op == "Max" || n.op == "Min" || n.op == "Mean") && n.in.size() == 1) || (n.op == "Concat" && n.in.size() == 1);
     if (nothing) {
       r.replace(n.out[0], from);
@@ -77,9 +75,9 @@ Result<bool> pass_drop_copies(Graph& graph, const PassContext& context) {
         r.make(n.out[0], "Transpose", n.name, {before->in[0]}, {{"perm", both}});
         made = true;
       }
-    } else if (only_renames(n) && can_make) {
+    } else if (only_renames(n.op) && can_make) {
       const Node* before = r.maker(from);
-      if (before != nullptr && only_renames(*before) && r.is_weight(before->in.size() > 1 ? before->in[1] : kNone)) {
+      if (before != nullptr && only_renames(before->op) && r.is_weight(before->in.size() > 1 ? before->in[1] : kNone)) {
         MAINSPRING_TRY_VOID(reshape(r, n, before->in[0], r.value(n.out[0]).dims, *context.allocator, made));
       }
     }

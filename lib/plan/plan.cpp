@@ -8,6 +8,7 @@
 
 #include "core/checked.h"
 #include "core/error.h"
+#include "graph/evaluate.h"
 #include "quant/kv_block.h"
 #include "quant/q8_rows.h"
 
@@ -51,9 +52,6 @@ struct Planner {
 
 std::string panel_key(const Value& weight, const Packing& packing) { return fmt::format("{}/{}", static_cast<const void*>(weight.bytes.data()), packing.layout); }
 
-/// Dense tensors whose elements stay where they are.
-bool only_renames(std::string_view op) { return op == "Reshape" || op == "Squeeze" || op == "Unsqueeze" || op == "Flatten" || op == "Identity"; }
-
 bool leading_extent_only(const Dims& dims) { return dims.size() == 2; }
 
 /// A slice of the columns of a matrix and a reshape of a row's elements are the same memory seen otherwise.
@@ -66,7 +64,7 @@ void Planner::resolve_views() {
   const std::set<ValueId> outputs(graph().outputs.begin(), graph().outputs.end());
   for (const Node& n : graph().nodes) {
     const Value& from = value(n.in[0]);
-    if (only_renames(n.op) && from.kind != Kind::state && from.kind != Kind::weight && !outputs.contains(n.out[0])) {
+    if ((only_renames(n.op) || n.op == "Identity") && from.kind != Kind::state && from.kind != Kind::weight && !outputs.contains(n.out[0])) {
       placement(n.out[0]) = {Ref{Space::none, placement(n.in[0]).ref.offset}, dense_row_stride(value(n.out[0])), placement(n.in[0]).root};
       continue;
     }
